@@ -1,0 +1,91 @@
+"""RFC 8785 (JCS) canonical JSON bytes.
+
+The fast path normalises in Python what orjson writes differently (integral floats, non-finite floats) and lets orjson sort and print;
+whatever orjson cannot print as RFC 8785 wants (non-ASCII keys, very small or very large floats) goes to the `rfc8785` package. Both
+paths give the same bytes; a property test holds them together.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import orjson
+import rfc8785
+
+from journal.log.errors import CanonicalError
+
+MAX_SAFE_INTEGER = 2**53 - 1
+_SMALLEST_FAST_FLOAT = 1e-4  # below it ECMAScript and orjson choose the exponent form differently
+
+
+class _NeedsReferenceEncoder(Exception):  # noqa: N818 - control flow, never leaves this module
+    """The value holds something only the reference encoder prints as RFC 8785 wants."""
+
+
+def canonical_bytes(value: Any) -> bytes:
+    """Return the RFC 8785 bytes of a JSON value; NaN and infinities become null first.
+
+    Raises CanonicalError, naming the field, for integers beyond 2**53 - 1, lone surrogates, U+0000, keys that are not text and
+    types JSON does not have.
+    """
+    try:
+        return orjson.dumps(_normalise(value, "", fast=True), option=orjson.OPT_SORT_KEYS)
+    except _NeedsReferenceEncoder:
+        return rfc8785.dumps(_normalise(value, "", fast=False))
+
+
+def _normalise(value: Any, field: str, *, fast: bool) -> Any:
+    kind = type(value)
+    if kind is str:
+        return _checked_text(value, field)
+    if kind is int:
+        if -MAX_SAFE_INTEGER <= value <= MAX_SAFE_INTEGER:
+            return value
+        raise CanonicalError(f"{field or 'value'}: integer {value} is beyond 2**53 - 1")
+    if value is None or kind is bool:
+        return value
+    if kind is float:
+        return _normalised_float(value, fast=fast)
+    if kind is list or kind is tuple:
+        return [_normalise(item, f"{field}[{i}]", fast=fast) for i, item in enumerate(value)]
+    if kind is dict:
+        return {
+            _checked_key(key, field, fast=fast): _normalise(item, f"{field}.{key}", fast=fast)
+            for key, item in value.items()
+        }
+    raise CanonicalError(f"{field or 'value'}: {kind.__name__} is not a JSON type")
+
+
+def _normalised_float(value: float, *, fast: bool) -> float | int | None:
+    if not math.isfinite(value):
+        return None
+    magnitude = abs(value)
+    if magnitude <= MAX_SAFE_INTEGER and value.is_integer():
+        return int(value)
+    if fast and (magnitude < _SMALLEST_FAST_FLOAT or magnitude > MAX_SAFE_INTEGER):
+        raise _NeedsReferenceEncoder
+    return value
+
+
+def _checked_text(value: str, field: str) -> str:
+    if value.isascii():
+        if "\x00" in value:
+            raise CanonicalError(f"{field or 'value'}: U+0000 cannot be stored")
+        return value
+    if "\x00" in value:
+        raise CanonicalError(f"{field or 'value'}: U+0000 cannot be stored")
+    try:
+        value.encode()
+    except UnicodeEncodeError as error:
+        raise CanonicalError(f"{field or 'value'}: lone surrogate at {error.start}") from None
+    return value
+
+
+def _checked_key(key: Any, field: str, *, fast: bool) -> str:
+    if type(key) is not str:
+        raise CanonicalError(f"{field or 'value'}: key {key!r} is not text")
+    _checked_text(key, f"{field}.{key!r}")
+    if fast and not key.isascii():
+        raise _NeedsReferenceEncoder
+    return key

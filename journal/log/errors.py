@@ -1,0 +1,45 @@
+"""What can go wrong with a log, each with one clear line."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+
+class LogError(Exception):
+    """A log cannot be opened, written or read; the message says what, where and what was expected."""
+
+
+class CanonicalError(LogError, ValueError):
+    """A value cannot be written as an event; names the field."""
+
+
+class SessionNameError(LogError):
+    """A session's name is not of the allowed form."""
+
+
+class UnknownSessionError(LogError):
+    """No session of that name has a log."""
+
+
+class LogLockedError(LogError):
+    """Another process is writing this session."""
+
+
+class LogPoisonedError(LogError):
+    """A write or sync failed; the writer acknowledges nothing more (a second fsync may lie)."""
+
+
+class TamperedError(LogError):
+    """Stored bytes contradict the chain; names the file, the line and the hash that was expected."""
+
+    def __init__(
+        self, *, path: Path, line: int, reason: str, expected: str = "", found: str = ""
+    ) -> None:
+        self.path = path
+        self.line = line
+        self.reason = reason
+        self.expected = expected
+        self.found = found
+        detail = f"; expected {expected}" if expected else ""
+        detail += f", found {found}" if found else ""
+        super().__init__(f"{path} line {line}: {reason}{detail}")

@@ -1,0 +1,188 @@
+"""Reading a session's log: whole files with the chain checked, or onwards from a position up to the durable head."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from journal.events import Event, event_from_body
+from journal.log.chain import GENESIS, chained_hash, split_line
+from journal.log.errors import TamperedError
+from journal.log.head import Head, read_head
+from journal.log.session import day_files
+
+_BODY_START = len(b'{"body":')
+
+
+@dataclass(frozen=True, slots=True)
+class LogLine:
+    """One stored line: where it is, its bytes, its place in the chain and its parsed event."""
+
+    file: str
+    offset: int
+    raw: bytes  # newline included
+    event: bytes
+    hash: str
+    prev: str
+    parsed: dict[str, Any]
+
+    @property
+    def length(self) -> int:
+        return len(self.raw)
+
+    @property
+    def body(self) -> dict[str, Any]:
+        return self.parsed["body"]  # type: ignore[no-any-return]
+
+    @property
+    def line(self) -> int:
+        return self.parsed["log"]["line"]  # type: ignore[no-any-return]
+
+    @property
+    def commit(self) -> int:
+        return self.parsed["log"]["commit"]  # type: ignore[no-any-return]
+
+    @property
+    def rec(self) -> int:
+        return self.parsed["log"]["rec"]  # type: ignore[no-any-return]
+
+    @property
+    def body_bytes(self) -> bytes:
+        """The canonical bytes of the body, sliced out of the line."""
+        return self.event[_BODY_START : self.event.rindex(b',"log":{')]
+
+    def to_event(self) -> Event:
+        return event_from_body(self.body)
+
+
+@dataclass(frozen=True, slots=True)
+class Position:
+    """Where a reader stands: `file` name, `offset` of the next line, and the chain up to there."""
+
+    file: str
+    offset: int
+    line: int
+    hash: str
+
+
+def read_file(
+    path: Path, *, first_line: int | None = None, limit: int | None = None
+) -> Iterator[LogLine]:
+    """Yield the lines of a day file, each checked against the chain.
+
+    `first_line` is the line number the file must start with (not checked when None), `limit` the byte offset to stop at (the
+    durable head). Raises TamperedError at the first line that contradicts the chain, an unterminated last line included.
+    """
+    start = Position(file=path.name, offset=0, line=(first_line or 1) - 1, hash=GENESIS.hex())
+    return _lines_after(path, start, limit=limit, check_line=first_line is not None)
+
+
+def read_session(directory: Path) -> Iterator[LogLine]:
+    """Yield every line of a session in order, up to the published head when there is one."""
+    yield from read_after(directory, None)
+
+
+def read_after(
+    directory: Path, position: Position | None, *, max_lines: int | None = None
+) -> Iterator[LogLine]:
+    """Yield the durable lines after a position (None: from the start), across day files, at most `max_lines`.
+
+    Nothing is yielded before the writer published a head. Raises TamperedError as `read_file` does.
+    """
+    head = read_head(directory)
+    if head is None:
+        return
+    count = 0
+    next_line = position.line + 1 if position else 1
+    for path in day_files(directory):
+        if path.name > head.file or (position is not None and path.name < position.file):
+            continue
+        if position is not None and path.name == position.file:
+            start = position
+        else:
+            start = Position(file=path.name, offset=0, line=next_line - 1, hash=GENESIS.hex())
+        limit = head.offset if path.name == head.file else None
+        for line in _lines_after(path, start, limit=limit, check_line=True):
+            yield line
+            next_line = line.line + 1
+            count += 1
+            if count == max_lines:
+                return
+
+
+def position_of(line: LogLine) -> Position:
+    """Return the position just after a line."""
+    return Position(
+        file=line.file, offset=line.offset + line.length, line=line.line, hash=line.hash
+    )
+
+
+def head_position(head: Head) -> Position:
+    """Return the position of the durable end."""
+    return Position(file=head.file, offset=head.offset, line=head.line, hash=head.hash)
+
+
+def _lines_after(
+    path: Path, start: Position, *, limit: int | None, check_line: bool
+) -> Iterator[LogLine]:
+    offset, number, previous = start.offset, start.line, start.hash
+    with path.open("rb") as file:
+        file.seek(offset)
+        for raw in file:
+            if limit is not None and offset >= limit:
+                return
+            number += 1
+            line = parse_line(path, offset=offset, raw=raw, number=number, previous=previous)
+            if check_line and line.line != number:
+                raise TamperedError(
+                    path=path,
+                    line=number,
+                    reason=f"holds line number {line.line}",
+                    expected=f"line number {number}",
+                )
+            yield line
+            offset += len(raw)
+            number, previous = line.line, line.hash
+
+
+def parse_line(path: Path, *, offset: int, raw: bytes, number: int, previous: str) -> LogLine:
+    """Return a stored line after checking it against the hash of the line before (64 hex digits).
+
+    Raises TamperedError naming the file, the line and the hash that was expected.
+    """
+    try:
+        event, digest, prev = split_line(raw)
+    except ValueError as error:
+        raise TamperedError(
+            path=path, line=number, reason=f"not a log line ({error})", expected=f"prev {previous}"
+        ) from None
+    if prev != previous:
+        raise TamperedError(
+            path=path,
+            line=number,
+            reason="prev does not continue the chain",
+            expected=previous,
+            found=prev,
+        )
+    computed = chained_hash(bytes.fromhex(previous), event).hex()
+    if computed != digest:
+        raise TamperedError(
+            path=path,
+            line=number,
+            reason="hash does not match its event",
+            expected=computed,
+            found=digest,
+        )
+    try:
+        parsed = orjson.loads(event)
+    except orjson.JSONDecodeError as error:
+        raise TamperedError(
+            path=path, line=number, reason=f"not JSON ({error})", expected=digest
+        ) from None
+    return LogLine(
+        file=path.name, offset=offset, raw=raw, event=event, hash=digest, prev=prev, parsed=parsed
+    )
