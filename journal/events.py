@@ -49,7 +49,10 @@ KINDS = BOOKKEEPING_KINDS | INPUT_KINDS | DERIVED_KINDS
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """One body. `ts` is event time in µs UTC; `cause` the seqs that led to it; `seq` is null for bookkeeping."""
+    """One body.
+
+    `ts` is event time in µs UTC; `cause` the seqs that led to it; `seq` is null for bookkeeping.
+    """
 
     session: str
     seq: int | None
@@ -103,7 +106,10 @@ def public_id(session: str, seq: int | None) -> str:
 
 
 def rounded(value: float | None) -> float | None:
-    """Return a float rounded to the 12 significant digits events carry; NaN and infinities become None."""
+    """Return a float rounded to the 12 significant digits events carry;
+
+    NaN and infinities become None.
+    """
     if value is None or not math.isfinite(value):
         return None
     return float(f"{value:.12g}")

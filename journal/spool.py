@@ -1,8 +1,9 @@
 """Commands from people to a running session, as files: they need no database, no web and no broker.
 
-`spool/<session>/<uuid>.json` is written to a temporary name, synced and renamed; it carries an HMAC over its canonical bytes. The engine's
-runner logs it as `operator.command`, acts, and moves it to `done/` (or `refused/` with the reason). The uuid makes it idempotent. The
-file `VAR_DIR/KILL` stops every session even when no key is at hand.
+`spool/<session>/<uuid>.json` is written to a temporary name, synced and renamed; it carries an HMAC
+over its canonical bytes. The engine's runner logs it as `operator.command`, acts, and moves it to
+`done/` (or `refused/` with the reason). The uuid makes it idempotent. The file `VAR_DIR/KILL` stops
+every session even when no key is at hand.
 """
 
 from __future__ import annotations
@@ -11,11 +12,13 @@ import hmac
 import json
 from dataclasses import asdict, dataclass
 from hashlib import sha256
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from journal.log.canonical import canonical_bytes
 from journal.log.session import checked_session_name, replace_file
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 COMMANDS = frozenset({"kill", "rearm"})
 
@@ -26,7 +29,10 @@ class SpoolError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """One command. `id` is a uuid, `issued_at` µs UTC, `address` where the actor sat (IP or `local`)."""
+    """One command.
+
+    `id` is a uuid, `issued_at` µs UTC, `address` where the actor sat (IP or `local`).
+    """
 
     id: str
     session: str
@@ -39,7 +45,10 @@ class Command:
 
 
 def write_command(*, var_dir: Path, key: str, command: Command) -> Path:
-    """Put a command into its session's spool; return its file. Raises SpoolError for an unknown command or an empty reason."""
+    """Put a command into its session's spool;
+
+    Return its file. Raises SpoolError for an unknown command or an empty reason.
+    """
     if command.command not in COMMANDS:
         raise SpoolError(
             f"command {command.command!r}: expected one of {', '.join(sorted(COMMANDS))}"
@@ -65,7 +74,10 @@ def waiting_commands(*, var_dir: Path, session: str) -> list[Path]:
 
 
 def read_command(path: Path, *, key: str) -> Command:
-    """Return the command in a spool file; SpoolError when it is malformed or its HMAC does not hold."""
+    """Return the command in a spool file;
+
+    SpoolError when it is malformed or its HMAC does not hold.
+    """
     try:
         content = json.loads(path.read_bytes())
         fields, mac = content["command"], content["mac"]
@@ -82,7 +94,9 @@ def read_command(path: Path, *, key: str) -> Command:
 
 
 def settle_command(path: Path, *, refused: str | None = None) -> None:
-    """Move a command that was logged to `done/`, or one that is refused to `refused/` with the reason beside it."""
+    """Move a command that was logged to `done/`, or one that is refused to `refused/` with the
+    reason beside it.
+    """
     target = path.parent / ("done" if refused is None else "refused")
     target.mkdir(exist_ok=True)
     if refused is not None:
@@ -91,7 +105,10 @@ def settle_command(path: Path, *, refused: str | None = None) -> None:
 
 
 def kill_file(var_dir: Path) -> Path:
-    """Return the file whose existence stops new risk everywhere; it holds actor and reason as text."""
+    """Return the file whose existence stops new risk everywhere;
+
+    It holds actor and reason as text.
+    """
     return var_dir / "KILL"
 
 

@@ -1,8 +1,9 @@
 """RFC 8785 (JCS) canonical JSON bytes.
 
-The fast path normalises in Python what orjson writes differently (integral floats, non-finite floats) and lets orjson sort and print;
-whatever orjson cannot print as RFC 8785 wants (non-ASCII keys, very small or very large floats) goes to the `rfc8785` package. Both
-paths give the same bytes; a property test holds them together.
+The fast path normalises in Python what orjson writes differently (integral floats, non-finite
+floats) and lets orjson sort and print; whatever orjson cannot print as RFC 8785 wants (non-ASCII
+keys, very small or very large floats) goes to the `rfc8785` package. Both paths give the same
+bytes; a property test holds them together.
 """
 
 from __future__ import annotations
@@ -26,8 +27,8 @@ class _NeedsReferenceEncoder(Exception):  # noqa: N818 - control flow, never lea
 def canonical_bytes(value: Any) -> bytes:
     """Return the RFC 8785 bytes of a JSON value; NaN and infinities become null first.
 
-    Raises CanonicalError, naming the field, for integers beyond 2**53 - 1, lone surrogates, U+0000, keys that are not text and
-    types JSON does not have.
+    Raises CanonicalError, naming the field, for integers beyond 2**53 - 1, lone surrogates, U+0000,
+    keys that are not text and types JSON does not have.
     """
     try:
         return orjson.dumps(_normalise(value, "", fast=True), option=orjson.OPT_SORT_KEYS)

@@ -1,7 +1,8 @@
 """The bytes of one log line and the hash that ties it to the line before.
 
-A line is `{"event":E,"hash":"H","prev":"P"}` and a newline, with E the canonical event and H = SHA-256(P as 32 raw bytes || E). What
-follows E has a fixed length, so a chain is verified by slicing bytes, without parsing JSON.
+A line is `{"event":E,"hash":"H","prev":"P"}` and a newline, with E the canonical event and H =
+SHA-256(P as 32 raw bytes || E). What follows E has a fixed length, so a chain is verified by
+slicing bytes, without parsing JSON.
 """
 
 from __future__ import annotations
@@ -37,7 +38,10 @@ def line_bytes(*, event: bytes, digest: bytes, previous: bytes) -> bytes:
 
 
 def split_line(raw: bytes) -> tuple[bytes, str, str]:
-    """Return (event bytes, hash, prev) of a stored line; ValueError says which fixed part is wrong."""
+    """Return (event bytes, hash, prev) of a stored line;
+
+    ValueError says which fixed part is wrong.
+    """
     tail = len(raw) - _TAIL_LENGTH
     if tail < len(_HEAD) or not raw.startswith(_HEAD):
         raise ValueError(f"a line starts with {_HEAD.decode()}")

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 class LogError(Exception):
-    """A log cannot be opened, written or read; the message says what, where and what was expected."""
+    """A log cannot be opened, written or read;
+
+    The message says what, where and what was expected.
+    """
 
 
 class CanonicalError(LogError, ValueError):
@@ -30,7 +36,10 @@ class LogPoisonedError(LogError):
 
 
 class TamperedError(LogError):
-    """Stored bytes contradict the chain; names the file, the line and the hash that was expected."""
+    """Stored bytes contradict the chain;
+
+    Names the file, the line and the hash that was expected.
+    """
 
     def __init__(
         self, *, path: Path, line: int, reason: str, expected: str = "", found: str = ""

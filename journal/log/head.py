@@ -5,12 +5,18 @@ from __future__ import annotations
 import json
 import os
 from dataclasses import asdict, dataclass
-from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 @dataclass(frozen=True, slots=True)
 class Head:
-    """The end of the durable log: `file` name, `offset` in bytes after its last line, `line`, `hash`."""
+    """The end of the durable log:
+
+    `file` name, `offset` in bytes after its last line, `line`, `hash`.
+    """
 
     file: str
     offset: int
@@ -26,7 +32,10 @@ def publish_head(directory: Path, head: Head) -> None:
 
 
 def read_head(directory: Path) -> Head | None:
-    """Return the published head; None when nothing was published or a power cut left the file empty."""
+    """Return the published head;
+
+    None when nothing was published or a power cut left the file empty.
+    """
     try:
         fields = json.loads((directory / "head").read_bytes())
         return Head(**fields)

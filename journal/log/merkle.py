@@ -11,7 +11,10 @@ EMPTY_ROOT = sha256(b"").digest()
 
 
 class MerkleTree:
-    """The roots of the perfect subtrees of what was appended so far: O(log n) memory, O(1) amortised append."""
+    """The roots of the perfect subtrees of what was appended so far:
+
+    O(log n) memory, O(1) amortised append.
+    """
 
     def __init__(self) -> None:
         self.size = 0

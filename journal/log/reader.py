@@ -1,11 +1,12 @@
-"""Reading a session's log: whole files with the chain checked, or onwards from a position up to the durable head."""
+"""Reading a session's log:
+
+Whole files with the chain checked, or onwards from a position up to the durable head.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import orjson
 
@@ -14,6 +15,10 @@ from journal.log.chain import GENESIS, chained_hash, split_line
 from journal.log.errors import TamperedError
 from journal.log.head import Head, read_head
 from journal.log.session import day_files
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
 
 _BODY_START = len(b'{"body":')
 
@@ -74,8 +79,9 @@ def read_file(
 ) -> Iterator[LogLine]:
     """Yield the lines of a day file, each checked against the chain.
 
-    `first_line` is the line number the file must start with (not checked when None), `limit` the byte offset to stop at (the
-    durable head). Raises TamperedError at the first line that contradicts the chain, an unterminated last line included.
+    `first_line` is the line number the file must start with (not checked when None), `limit` the
+    byte offset to stop at (the durable head). Raises TamperedError at the first line that
+    contradicts the chain, an unterminated last line included.
     """
     start = Position(file=path.name, offset=0, line=(first_line or 1) - 1, hash=GENESIS.hex())
     return _lines_after(path, start, limit=limit, check_line=first_line is not None)
@@ -89,7 +95,8 @@ def read_session(directory: Path) -> Iterator[LogLine]:
 def read_after(
     directory: Path, position: Position | None, *, max_lines: int | None = None
 ) -> Iterator[LogLine]:
-    """Yield the durable lines after a position (None: from the start), across day files, at most `max_lines`.
+    """Yield the durable lines after a position (None: from the start), across day files, at most
+    `max_lines`.
 
     Nothing is yielded before the writer published a head. Raises TamperedError as `read_file` does.
     """

@@ -1,8 +1,9 @@
 """Opening a log that a crash may have left with a torn end.
 
-The rule: at the first bad line of the last file, refuse when a later line parses with a `commit` greater than the bad line's number
-(a later batch was begun, so this line had been durable) or when the bad line lies below the published durable head; otherwise the rest
-is a torn batch that was never acknowledged, and is moved aside. Nothing is ever skipped.
+The rule: at the first bad line of the last file, refuse when a later line parses with a `commit`
+greater than the bad line's number (a later batch was begun, so this line had been durable) or when
+the bad line lies below the published durable head; otherwise the rest is a torn batch that was
+never acknowledged, and is moved aside. Nothing is ever skipped.
 """
 
 from __future__ import annotations
@@ -10,20 +11,26 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 from hashlib import sha256
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import orjson
 
 from journal.log.chain import split_line
 from journal.log.errors import TamperedError
 from journal.log.head import Head, read_head
-from journal.log.reader import LogLine, read_file
+from journal.log.reader import read_file
 from journal.log.session import day_files, sync_directory
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 @dataclass(frozen=True, slots=True)
 class TornTail:
-    """What was moved out of a log: the file it was in, where it is now, its size, digest and why."""
+    """What was moved out of a log:
+
+    The file it was in, where it is now, its size, digest and why.
+    """
 
     file: str
     moved_to: str
@@ -33,7 +40,8 @@ class TornTail:
 
 
 def recover(directory: Path, *, now_us: int) -> TornTail | None:
-    """Make the last file end with its last good line; return what was moved aside, None when nothing was.
+    """Make the last file end with its last good line; return what was moved aside, None when
+    nothing was.
 
     Raises TamperedError when what is wrong cannot be a torn batch.
     """
@@ -118,14 +126,3 @@ def _move_aside(path: Path, good_end: int, *, reason: str, now_us: int) -> TornT
         sha256=sha256(tail).hexdigest(),
         reason=reason,
     )
-
-
-def last_line(directory: Path) -> LogLine | None:
-    """Return the last good line of a session whose tail was recovered, None when there is none."""
-    line = None
-    for path in reversed(day_files(directory)):
-        for line in read_file(path):
-            pass
-        if line is not None:
-            return line
-    return None

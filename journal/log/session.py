@@ -6,11 +6,14 @@ import fcntl
 import json
 import os
 import re
-from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from journal.log.errors import LogError, SessionNameError, UnknownSessionError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,39}\Z")
 _DAY_FILE = re.compile(r"\d{4}-\d{2}-\d{2}\.jsonl\Z")
@@ -21,7 +24,8 @@ def checked_session_name(name: str) -> str:
     """Return the name when it is 1-40 of a-z, 0-9, _ and -, starting with a letter or digit."""
     if not _NAME.match(name):
         raise SessionNameError(
-            f"session name {name!r}: expected 1 to 40 of a-z, 0-9, _ and -, starting with a letter or digit"
+            f"session name {name!r}: expected 1 to 40 of a-z, 0-9, _ and -, "
+            "starting with a letter or digit"
         )
     return name
 

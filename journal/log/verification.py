@@ -1,11 +1,12 @@
-"""Verifying a session's log: the chain by slices of bytes, or everything that can be said about each line."""
+"""Verifying a session's log:
+
+The chain by slices of bytes, or everything that can be said about each line.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from journal.events import BOOKKEEPING_KINDS, KINDS
 from journal.log.canonical import canonical_bytes
@@ -15,6 +16,10 @@ from journal.log.head import read_head
 from journal.log.merkle import MerkleTree
 from journal.log.reader import LogLine, read_file
 from journal.log.session import day_files
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
 
 
 @dataclass(slots=True)
@@ -41,7 +46,8 @@ class Verification:
 
 
 def verify_session(directory: Path) -> Verification:
-    """Verify every line of a session: chain, canonical bytes, numbering, kinds, causes, links between files, durable head.
+    """Verify every line of a session: chain, canonical bytes, numbering, kinds, causes, links
+    between files, durable head.
 
     Raises TamperedError naming file, line and expected hash at the first thing that does not hold.
     """

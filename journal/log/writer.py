@@ -1,4 +1,7 @@
-"""The single writer of a session's log: one lock, one batch, one write, one fdatasync, then the head is published."""
+"""The single writer of a session's log:
+
+One lock, one batch, one write, one fdatasync, then the head is published.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +9,7 @@ import fcntl
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 from journal.events import Event
 from journal.log.chain import GENESIS, chained_hash, event_bytes, line_bytes
@@ -17,6 +20,9 @@ from journal.log.reader import LogLine, read_file
 from journal.log.recovery import TornTail, recover
 from journal.log.session import day_files, sync_directory
 
+if TYPE_CHECKING:
+    from pathlib import Path
+
 Clock = Callable[[], int]
 WRITER_FORMAT = "brahmastra-log-1"
 
@@ -24,8 +30,9 @@ WRITER_FORMAT = "brahmastra-log-1"
 class LogWriter:
     """Appends committed batches to `directory/YYYY-MM-DD.jsonl`.
 
-    `clock` returns wall-clock µs UTC (the `rec` of each line). Opening recovers a torn tail. After any failed write or sync the
-    writer is poisoned: the kernel may have dropped the pages and a second fsync would lie.
+    `clock` returns wall-clock µs UTC (the `rec` of each line). Opening recovers a torn tail. After
+    any failed write or sync the writer is poisoned: the kernel may have dropped the pages and a
+    second fsync would lie.
     """
 
     def __init__(self, directory: Path, *, session: str, number: int, clock: Clock) -> None:
@@ -45,7 +52,7 @@ class LogWriter:
             os.close(self._lock)
             raise
 
-    # --- state of the chain -------------------------------------------------------------------------------------
+    # --- state of the chain -----------------------------------------------------------------------
 
     def _load_end(self) -> None:
         self.line = 0
@@ -66,7 +73,8 @@ class LogWriter:
                 path.unlink()  # its only line was torn, and moved aside
         if self._file is not None:
             self._descriptor = os.open(self._file, os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC)
-            # Lines that were durable but not yet acknowledged when the last writer died are part of the log now.
+            # Lines that were durable but not yet acknowledged when the last writer died are part of
+            # the log now.
             os.fsync(self._descriptor)
             self._publish()
         if self.torn is not None and self._file is not None:
@@ -77,7 +85,7 @@ class LogWriter:
         """The IST date of the open day file, None before the first."""
         return self._file.stem if self._file is not None else None
 
-    # --- writing ------------------------------------------------------------------------------------------------
+    # --- writing ----------------------------------------------------------------------------------
 
     def open_day(self, date: str) -> None:
         """Rotate to the file of an IST date (ISO text); its first line names the file before."""
@@ -110,7 +118,8 @@ class LogWriter:
     def commit(self, events: Sequence[Event]) -> int:
         """Append a batch and make it durable; return the number of its last line.
 
-        Raises LogPoisonedError after any I/O error, now or before; nothing of a failed batch is acknowledged.
+        Raises LogPoisonedError after any I/O error, now or before; nothing of a failed batch is
+        acknowledged.
         """
         return self._commit_bodies([event.body_bytes() for event in events])
 
