@@ -20,7 +20,7 @@ from journal.log.session import checked_session_name, replace_file
 if TYPE_CHECKING:
     from pathlib import Path
 
-COMMANDS = frozenset({"kill", "rearm"})
+COMMANDS = frozenset({"kill"})
 
 
 class SpoolError(Exception):
