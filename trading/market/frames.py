@@ -1,0 +1,166 @@
+"""A market frame: one underlying at one instant, as the engine sees it and as `market.frame`
+records it.
+
+Columns, one array a field: a frame of several hundred contracts stays one small record. Prices are
+integer paise, bid and ask quantities integer units, open interest and volume contracts (open
+interest may be a fraction after a change of lot). A missing number is None, never 0.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+from datetime import date
+from typing import Any
+
+import msgspec
+
+FLAG_CLOCK = "CLOCK"  # the exchange stamp is later than the receipt
+
+_OPTIONAL_COLUMNS = tuple(
+    f"{side}_{field}"
+    for side in ("call", "put")
+    for field in (
+        "bid_paise",
+        "ask_paise",
+        "bid_quantity",
+        "ask_quantity",
+        "last_paise",
+        "oi",
+        "volume",
+    )
+)
+
+
+class FrameError(ValueError):
+    """A frame that breaks its own rules; the text names the place and what was expected."""
+
+
+class FrameSource(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Where a frame came from; seed, generator version and mode are None for recorded data."""
+
+    name: str
+    digest: str
+    synthetic: bool
+    seed: int | None = None
+    generator_version: int | None = None
+    mode: str | None = None
+
+
+class ExpiryBlock(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The chain of one expiry: columns of one length, strikes ascending."""
+
+    expiry: str
+    expires_at_us: int
+    forward_paise: int | None
+    forward_pairs: int
+    forward_spread_paise: int | None
+    strike_paise: tuple[int, ...]
+    call_bid_paise: tuple[int | None, ...]
+    call_ask_paise: tuple[int | None, ...]
+    call_bid_quantity: tuple[int | None, ...]
+    call_ask_quantity: tuple[int | None, ...]
+    call_last_paise: tuple[int | None, ...]
+    call_oi: tuple[int | float | None, ...]
+    call_volume: tuple[int | None, ...]
+    put_bid_paise: tuple[int | None, ...]
+    put_ask_paise: tuple[int | None, ...]
+    put_bid_quantity: tuple[int | None, ...]
+    put_ask_quantity: tuple[int | None, ...]
+    put_last_paise: tuple[int | None, ...]
+    put_oi: tuple[int | float | None, ...]
+    put_volume: tuple[int | None, ...]
+
+
+class MarketFrame(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """One underlying at one instant. Times are µs UTC; `as_of` is the exchange's stamp,
+    `available_at` the receipt.
+    """
+
+    underlying: str
+    as_of: int
+    available_at: int
+    exchange_stamp: int | None
+    collection_stamp: int | None
+    source: FrameSource
+    flags: tuple[str, ...]
+    cadence_us: int
+    spot_paise: int | None
+    future_paise: int | None
+    vix: float | None
+    chain: tuple[ExpiryBlock, ...]
+
+    def to_data(self) -> dict[str, Any]:
+        """The frame as plain JSON values: dictionaries, lists, text, numbers and None."""
+        data = msgspec.to_builtins(self)
+        data["flags"] = list(data["flags"])
+        data["chain"] = [
+            {name: list(value) if isinstance(value, tuple) else value for name, value in b.items()}
+            for b in data["chain"]
+        ]
+        return data  # type: ignore[no-any-return]
+
+    @classmethod
+    def from_data(cls, data: object) -> MarketFrame:
+        """The frame of a `market.frame` record, fully checked; raises FrameError."""
+        try:
+            frame = msgspec.convert(data, cls)
+        except msgspec.ValidationError as error:
+            msg = f"market frame: {error}"
+            raise FrameError(msg) from error
+        check_frame(frame)
+        return frame
+
+
+def check_frame(frame: MarketFrame) -> None:
+    """Raise FrameError unless the frame keeps the rules of `market.frame`."""
+    where = f"market frame {frame.underlying} at {frame.available_at}"
+    if not frame.underlying:
+        msg = f"{where}: underlying is empty"
+        raise FrameError(msg)
+    if frame.cadence_us <= 0:
+        msg = (
+            f"{where}: cadence_us is {frame.cadence_us}, expected a positive number of microseconds"
+        )
+        raise FrameError(msg)
+    if (FLAG_CLOCK in frame.flags) != (frame.as_of > frame.available_at):
+        msg = f"{where}: {FLAG_CLOCK} must be set exactly when as_of is later than available_at"
+        raise FrameError(msg)
+    for name in ("spot_paise", "future_paise", "vix"):
+        _check_positive(getattr(frame, name), f"{where}: {name}")
+    for before, after in itertools.pairwise(frame.chain):
+        if not before.expiry < after.expiry:
+            msg = f"{where}: expiry {after.expiry} follows {before.expiry}, expected ascending expiries"
+            raise FrameError(msg)
+    for block in frame.chain:
+        _check_block(block, f"{where}, expiry {block.expiry}")
+
+
+def _check_block(block: ExpiryBlock, where: str) -> None:
+    try:
+        date.fromisoformat(block.expiry)
+    except ValueError as error:
+        msg = f"{where}: not an ISO date"
+        raise FrameError(msg) from error
+    _check_positive(block.forward_paise, f"{where}: forward_paise")
+    strikes = block.strike_paise
+    if strikes and strikes[0] <= 0:
+        msg = f"{where}: strike {strikes[0]} is not positive"
+        raise FrameError(msg)
+    for before, after in itertools.pairwise(strikes):
+        if before >= after:
+            msg = f"{where}: strike {after} follows {before}, expected ascending strikes"
+            raise FrameError(msg)
+    for name in _OPTIONAL_COLUMNS:
+        column = getattr(block, name)
+        if len(column) != len(strikes):
+            msg = f"{where}: {name} has {len(column)} values, expected {len(strikes)}"
+            raise FrameError(msg)
+        for strike, value in zip(strikes, column, strict=True):
+            _check_positive(value, f"{where}: {name} at strike {strike}")
+
+
+def _check_positive(value: float | None, where: str) -> None:
+    if value is not None and not (value > 0 and math.isfinite(value)):
+        msg = f"{where} is {value}, expected a positive number or null"
+        raise FrameError(msg)
