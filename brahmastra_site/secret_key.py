@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import os
 import secrets
-from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 def read_or_create_secret(path: Path) -> str:
     """Return the secret in `path`, creating it (0600, 64 hex characters) when it does not exist.
 
-    Two processes that start together agree: the file is written under another name and linked into place, and the loser of the
-    race reads the winner's.
+    Two processes that start together agree: the file is written under another name and linked into
+    place, and the loser of the race reads the winner's.
     """
     if not path.exists():
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
