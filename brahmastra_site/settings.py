@@ -15,7 +15,7 @@ from django.core.exceptions import ImproperlyConfigured
 from psycopg import ProgrammingError
 from psycopg.conninfo import conninfo_to_dict
 
-from brahmastra_site.secret_key import read_or_create_secret
+from journal.secrets import read_or_create_secret
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 env = environ.Env()
