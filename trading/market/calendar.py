@@ -141,7 +141,8 @@ class Calendar:
         if not rows:
             msg = f"{day} is before the first session hours known, {self._hours[0]['from']}"
             raise CalendarError(msg)
-        return rows[-1]
+        row: dict[str, Any] = rows[-1]
+        return row
 
     def _step(self, day: date, days: int, known_at_us: int | None) -> date:
         following = day + timedelta(days=days)

@@ -23,10 +23,10 @@ from trading.pricing.forward import PAIRS_WANTED, ParityForward, forward_of_near
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
-
-    import duckdb
+    from pathlib import Path
 
     Integers = np.ndarray[tuple[int], np.dtype[np.int64]]
+    Columns = dict[str, np.ndarray[Any, np.dtype[Any]]]
 
 DEFAULT_EXPIRIES = 4
 DEFAULT_STRIKES_EACH_SIDE = 30
@@ -49,17 +49,22 @@ _UNUSABLE = np.iinfo(
 ).max  # the distance from the money of a strike without four good quotes
 
 
-class _Day(NamedTuple):
-    """One day's rows as columns: arrays to compute on, tuples (None for missing) to slice into
-    blocks.
-    """
+class _Parity(NamedTuple):
+    """A day's rows as the forward needs them, in paise."""
 
-    strikes: tuple[int, ...]
-    strike_array: Integers
-    difference: Integers  # twice (call mid − put mid), paise
+    strike: Integers
+    difference: Integers  # twice (call mid − put mid)
     distance: Integers  # its size, or _UNUSABLE
-    legs: tuple[tuple[Any, ...], ...]
-    spot: tuple[int | None, ...]
+
+
+class _Window(NamedTuple):
+    """The rows of one expiry that a frame shows, and its forward."""
+
+    low: int
+    high: int
+    expiry: str
+    expires_at: int
+    forward: ParityForward
 
 
 def days_with_data(
@@ -95,139 +100,193 @@ def frames(
     NIFTY before BANKNIFTY.
 
     A frame holds the nearest `expiries` that have not expired and have a parity forward, each with
-    the strike nearest that forward and up to `strikes_each_side` on either side of it. Raises
-    StoreError when a file of the store is missing or damaged.
+    the strike nearest that forward and up to `strikes_each_side` on either side of it. All days are
+    read from the generation that was current at the first. Raises StoreError when a file of the
+    store is missing or damaged.
     """
+    entries = _entries(store)
+    paths: dict[str, Path] = {}
     for day in days_with_data(store, underlyings, from_date, to_date):
-        yield from _day_frames(store, underlyings, day, expiries, strikes_each_side)
+        of_day = [
+            entry
+            for entry in entries
+            if any(day.isoformat() in entry.days.get(name, ()) for name in underlyings)
+        ]
+        for entry in of_day:
+            if entry.accepted.digest not in paths:
+                paths[entry.accepted.digest] = store.path_of(entry.accepted)
+        files = [paths[entry.accepted.digest] for entry in of_day]
+        columns = _read(files, of_day, underlyings, day)
+        yield from _day_frames(columns, of_day, underlyings, expiries, strikes_each_side)
 
 
 def _entries(store: MarketStore) -> list[Entry]:
     return [e for e in store.catalogue().entries if e.category == CHAIN_SNAPSHOTS]
 
 
+def _read(
+    files: Sequence[Path], entries: Sequence[Entry], underlyings: Sequence[str], day: date
+) -> Columns:
+    """A day's rows in order, as columns; underlying and source as positions in the sequences."""
+    paths = ", ".join(f"'{sql_text(str(path))}'" for path in files)
+    names = ", ".join(f"'{sql_text(name)}'" for name in underlyings)
+    digests = ", ".join(f"'{entry.source.digest}'" for entry in entries)
+    query = f"""
+        SELECT available_at, as_of, exchange_stamp, collection_stamp,
+          expiry, strike_paise, spot_paise,
+          list_position([{names}], underlying) - 1 AS underlying_index,
+          list_position([{digests}], source_digest) - 1 AS source_index,
+          {", ".join(_LEGS)}
+        FROM read_parquet([{paths}])
+        WHERE underlying IN ({names}) AND available_at >= $first AND available_at < $past
+        ORDER BY {CHAIN_SNAPSHOT_ORDER}
+    """  # noqa: S608 - names, digests and paths are the store's own, quoted
+    span = {
+        "first": instant_us(day, time(0)),
+        "past": instant_us(day + timedelta(days=1), time(0)),
+    }
+    with connect() as connection:
+        return connection.execute(query, span).fetchnumpy()
+
+
 def _day_frames(
-    store: MarketStore,
+    columns: Columns,
+    entries: Sequence[Entry],
     underlyings: Sequence[str],
-    day: date,
     expiries: int,
     strikes_each_side: int,
 ) -> Iterator[MarketFrame]:
-    entries = [
-        entry
-        for entry in _entries(store)
-        if any(day.isoformat() in entry.days.get(name, ()) for name in underlyings)
+    frame_keys = [
+        columns[name] for name in ("available_at", "as_of", "underlying_index", "source_index")
     ]
-    sources = {entry.source.digest: entry for entry in entries}
-    with connect() as connection:
-        rows = _read(connection, store, entries, underlyings, day)
-    columns = _columns(rows)
-    key = (rows["available_at"], rows["underlying"], rows["as_of"], rows["source_digest"])
-    starts = _starts(key)
-    expiry_starts = _starts((*key, rows["expiry"]))
-    expiry_texts = np.datetime_as_string(rows["expiry"].astype("datetime64[D]"))
-    expiry_list: list[str] = expiry_texts.tolist()
-    available = rows["available_at"].tolist()
-    stamps = [rows[name].tolist() for name in ("as_of", "exchange_stamp", "collection_stamp")]
-    names = rows["underlying"].tolist()
-    digests = rows["source_digest"].tolist()
-    frame_sources = {digest: _frame_source(entry) for digest, entry in sources.items()}
-    expiry_times: dict[str, int] = {}
-    known_at = available[0] if available else 0
-    bounds = expiry_starts.tolist()
-    ends = np.append(expiry_starts[1:], len(available)).tolist()
-    cursor = 0
-    frame_ends = np.append(starts[1:], len(available)).tolist()
-    for start, end in zip(starts.tolist(), frame_ends, strict=True):
-        as_of = stamps[0][start]
-        chain: list[ExpiryBlock] = []
-        while cursor < len(bounds) and bounds[cursor] < end:
-            low, high = bounds[cursor], ends[cursor]
-            cursor += 1
-            if len(chain) == expiries:
-                continue
-            expiry = expiry_list[low]
-            if expiry not in expiry_times:
-                expiry_times[expiry] = expires_at_us(
-                    date.fromisoformat(expiry), known_at_us=known_at
-                )
-            if expiry_times[expiry] <= as_of:
-                continue
-            forward = _forward(columns, low, high)
-            if forward.forward_paise is not None:
-                low, high = _window(columns, low, high, forward.forward_paise, strikes_each_side)
-                chain.append(_block(columns, low, high, expiry, expiry_times[expiry], forward))
+    starts = _starts(frame_keys)
+    windows = _windows(columns, frame_keys, starts, expiries, strikes_each_side)
+    legs = _shown_legs(columns, windows)
+    sources = [_frame_source(entry) for entry in entries]
+    heads = [
+        np.ma.masked_array(columns[name])[starts].tolist()
+        for name in (
+            "underlying_index",
+            "source_index",
+            "as_of",
+            "available_at",
+            "exchange_stamp",
+            "collection_stamp",
+            "spot_paise",
+        )
+    ]
+    shown = 0
+    for shows, name, source, as_of, available_at, exchange, collection, spot in zip(
+        windows, *heads, strict=True
+    ):
+        chain = []
+        for window in shows:
+            past = shown + window.high - window.low
+            forward = window.forward
+            cut = itemgetter(slice(shown, past))
+            chain.append(ExpiryBlock(window.expiry, window.expires_at, *forward, *map(cut, legs)))
+            shown = past
         yield MarketFrame(
-            underlying=names[start],
+            underlying=underlyings[name],
             as_of=as_of,
-            available_at=available[start],
-            exchange_stamp=stamps[1][start],
-            collection_stamp=stamps[2][start],
-            source=frame_sources[digests[start]],
-            flags=(FLAG_CLOCK,) if as_of > available[start] else (),
-            cadence_us=sources[digests[start]].cadence_us,
-            spot_paise=columns.spot[start],
+            available_at=available_at,
+            exchange_stamp=exchange,
+            collection_stamp=collection,
+            source=sources[source],
+            flags=(FLAG_CLOCK,) if as_of > available_at else (),
+            cadence_us=entries[source].cadence_us,
+            spot_paise=spot,
             future_paise=None,
             vix=None,
             chain=tuple(chain),
         )
 
 
-def _frame_source(entry: Entry) -> FrameSource:
-    source = entry.source
-    return FrameSource(
-        name=source.name,
-        digest=source.digest,
-        synthetic=source.synthetic,
-        seed=source.seed,
-        generator_version=source.generator_version,
-        mode=source.mode,
+def _windows(
+    columns: Columns,
+    frame_keys: Sequence[np.ndarray[Any, np.dtype[Any]]],
+    starts: Integers,
+    expiries: int,
+    strikes_each_side: int,
+) -> list[list[_Window]]:
+    """For each frame the expiries it shows, ascending, and which of their strikes."""
+    parity = _parity(columns)
+    length = len(parity.strike)
+    block_starts = _starts([*frame_keys, columns["expiry"]])
+    block_expiries = np.datetime_as_string(
+        columns["expiry"][block_starts].astype("datetime64[D]")
+    ).tolist()
+    blocks = zip(
+        block_starts.tolist(),
+        np.append(block_starts[1:], length).tolist(),
+        block_expiries,
+        strict=True,
     )
+    known_at = int(columns["available_at"][0]) if length else None
+    expiry_times = {
+        expiry: expires_at_us(date.fromisoformat(expiry), known_at_us=known_at)
+        for expiry in sorted(set(block_expiries))
+    }
+    frame_of_block = (np.searchsorted(starts, block_starts, side="right") - 1).tolist()
+    frame_times = columns["as_of"][starts].tolist()
+    windows: list[list[_Window]] = [[] for _ in frame_times]
+    for frame, (low, high, expiry) in zip(frame_of_block, blocks, strict=True):
+        if len(windows[frame]) == expiries or expiry_times[expiry] <= frame_times[frame]:
+            continue
+        forward = _forward(parity, low, high)
+        if forward.forward_paise is not None:
+            first, past = _around(parity.strike[low:high], forward.forward_paise, strikes_each_side)
+            windows[frame].append(
+                _Window(low + first, low + past, expiry, expiry_times[expiry], forward)
+            )
+    return windows
 
 
-def _read(
-    connection: duckdb.DuckDBPyConnection,
-    store: MarketStore,
-    entries: Sequence[Entry],
-    underlyings: Sequence[str],
-    day: date,
-) -> dict[str, np.ndarray[Any, np.dtype[Any]]]:
-    files = ", ".join(f"'{sql_text(str(store.path_of(entry.accepted)))}'" for entry in entries)
-    wanted = ", ".join(f"'{sql_text(name)}'" for name in underlyings)
-    bounds = (instant_us(day, time(0)), instant_us(day + timedelta(days=1), time(0)))
-    return connection.execute(
-        f"""
-        SELECT available_at, as_of, exchange_stamp, collection_stamp, underlying, source_digest, expiry, strike_paise, spot_paise,
-          {", ".join(_LEGS)}
-        FROM read_parquet([{files}])
-        WHERE underlying IN ({wanted}) AND available_at >= $first AND available_at < $past
-        ORDER BY {CHAIN_SNAPSHOT_ORDER}
-        """,  # noqa: S608
-        {"first": bounds[0], "past": bounds[1]},
-    ).fetchnumpy()
-
-
-def _columns(rows: dict[str, np.ndarray[Any, np.dtype[Any]]]) -> _Day:
-    call_bid, call_ask, put_bid, put_ask = (
-        np.ma.masked_array(rows[name])
+def _parity(columns: Columns) -> _Parity:
+    quotes = [
+        np.ma.masked_array(columns[name], dtype=np.int64)
         for name in ("call_bid_paise", "call_ask_paise", "put_bid_paise", "put_ask_paise")
-    )
+    ]
+    missing = np.zeros(len(columns["expiry"]), dtype=bool)
+    for quote in quotes:
+        missing |= np.ma.getmaskarray(quote)
+    call_bid, call_ask, put_bid, put_ask = (quote.filled(0) for quote in quotes)
+    unusable = missing | (call_bid > call_ask) | (put_bid > put_ask)
     difference = call_bid + call_ask - put_bid - put_ask
-    unusable = (
-        np.ma.getmaskarray(difference)
-        | (call_bid > call_ask).filled(True)
-        | (put_bid > put_ask).filled(True)
+    return _Parity(
+        strike=np.asarray(columns["strike_paise"], dtype=np.int64),
+        difference=difference,
+        distance=np.where(unusable, _UNUSABLE, np.abs(difference)),
     )
-    plain = np.where(unusable, 0, difference.filled(0)).astype(np.int64)
-    strikes = np.asarray(rows["strike_paise"], dtype=np.int64)
-    return _Day(
-        strikes=tuple(strikes.tolist()),
-        strike_array=strikes,
-        difference=plain,
-        distance=np.where(unusable, _UNUSABLE, np.abs(plain)),
-        legs=tuple(_values(name, rows[name]) for name in _LEGS),
-        spot=tuple(rows["spot_paise"].tolist()),
+
+
+def _forward(parity: _Parity, low: int, high: int) -> ParityForward:
+    """What parity_forward gives for rows low..high.
+
+    Strikes ascend, so a stable sort breaks ties to the lower strike, as it does.
+    """
+    distance = parity.distance[low:high]
+    order = np.argsort(distance, kind="stable")[:PAIRS_WANTED]
+    nearest = order[distance[order] != _UNUSABLE] + low
+    return forward_of_nearest(
+        list(zip(parity.strike[nearest].tolist(), parity.difference[nearest].tolist(), strict=True))
     )
+
+
+def _around(strikes: Integers, forward: int, each_side: int) -> tuple[int, int]:
+    """The span of the strike nearest the forward (of two the lower) and `each_side` either side."""
+    nearest = int(np.argmin(np.abs(strikes - forward)))
+    return max(0, nearest - each_side), min(len(strikes), nearest + each_side + 1)
+
+
+def _shown_legs(columns: Columns, windows: Sequence[Sequence[_Window]]) -> list[tuple[Any, ...]]:
+    """Strikes and legs of the rows the frames show, in order, as tuples with None for missing.
+
+    Taken for the whole day at once: slicing a tuple costs little, converting an array does not.
+    """
+    spans = [np.arange(w.low, w.high) for shows in windows for w in shows]
+    rows = np.concatenate(spans) if spans else np.zeros(0, dtype=np.int64)
+    return [_values(name, columns[name][rows]) for name in ("strike_paise", *_LEGS)]
 
 
 def _values(name: str, column: np.ndarray[Any, np.dtype[Any]]) -> tuple[Any, ...]:
@@ -240,51 +299,20 @@ def _values(name: str, column: np.ndarray[Any, np.dtype[Any]]) -> tuple[Any, ...
 
 def _starts(columns: Sequence[np.ndarray[Any, np.dtype[Any]]]) -> Integers:
     """The index of the first row of each run of rows equal in every column."""
-    length = len(columns[0])
-    changed = np.zeros(length, dtype=bool)
+    changed = np.zeros(len(columns[0]), dtype=bool)
     changed[:1] = True
     for column in columns:
         changed[1:] |= column[1:] != column[:-1]
     return np.flatnonzero(changed)
 
 
-def _forward(day: _Day, low: int, high: int) -> ParityForward:
-    """parity_forward over rows low..high; strikes ascend, so a stable sort breaks ties to the lower
-    strike as it does.
-    """
-    distance = day.distance[low:high]
-    nearest = np.argsort(distance, kind="stable")[:PAIRS_WANTED].tolist()
-    return forward_of_nearest(
-        [
-            (day.strikes[low + i], int(day.difference[low + i]))
-            for i in nearest
-            if distance[i] != _UNUSABLE
-        ]
-    )
-
-
-def _window(day: _Day, low: int, high: int, forward: int, each_side: int) -> tuple[int, int]:
-    """The rows of the strike nearest the forward (the lower of two) and of `each_side` strikes on
-    either side.
-    """
-    after = low + int(np.searchsorted(day.strike_array[low:high], forward))
-    nearest = min(after, high - 1)
-    if nearest > low and forward - day.strikes[nearest - 1] <= day.strikes[nearest] - forward:
-        nearest -= 1
-    if after == high:
-        nearest = high - 1
-    return max(low, nearest - each_side), min(high, nearest + each_side + 1)
-
-
-def _block(
-    day: _Day, low: int, high: int, expiry: str, expires_at: int, forward: ParityForward
-) -> ExpiryBlock:
-    return ExpiryBlock(
-        expiry,
-        expires_at,
-        forward.forward_paise,
-        forward.pairs,
-        forward.spread_paise,
-        day.strikes[low:high],
-        *map(itemgetter(slice(low, high)), day.legs),
+def _frame_source(entry: Entry) -> FrameSource:
+    source = entry.source
+    return FrameSource(
+        name=source.name,
+        digest=source.digest,
+        synthetic=source.synthetic,
+        seed=source.seed,
+        generator_version=source.generator_version,
+        mode=source.mode,
     )

@@ -130,7 +130,7 @@ def check_frame(frame: MarketFrame) -> None:
         _check_positive(getattr(frame, name), f"{where}: {name}")
     for before, after in itertools.pairwise(frame.chain):
         if not before.expiry < after.expiry:
-            msg = f"{where}: expiry {after.expiry} follows {before.expiry}, expected ascending expiries"
+            msg = f"{where}: expiry {after.expiry} follows {before.expiry}, expected ascending"
             raise FrameError(msg)
     for block in frame.chain:
         _check_block(block, f"{where}, expiry {block.expiry}")

@@ -8,22 +8,26 @@ import duckdb
 import msgspec
 
 from trading.market import store as market_store
-from trading.market.importers import ImportRefusedError, detect, is_parquet
+from trading.market.calendar import calendar
+from trading.market.importers import ImportRefusedError, chain_snapshots, detect, is_parquet
 from trading.market.store import Entry, MarketStore, StoredFile, StoredSource
+from trading.market.synthetic import market as synthetic
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from datetime import date
     from pathlib import Path
     from types import ModuleType
 
 IMPORTED = "imported"
+GENERATED = "generated"
 UNCHANGED = "unchanged"
 WOULD_IMPORT = "would import"
 
 
 class ImportOutcome(msgspec.Struct, frozen=True):
-    """What an import did with one file: `status` is imported, unchanged or would import; `counts`
-    as in the catalogue.
+    """What an import did with one file: `status` is imported, generated, unchanged or would import;
+    `counts` as in the catalogue.
     """
 
     path: str
@@ -61,6 +65,104 @@ def market_import(
             return _import(store, store.catalogue(), connection, importers, progress, dry_run=True)
         with store.exclusive() as catalogue:
             return _import(store, catalogue, connection, importers, progress, dry_run=False)
+
+
+def market_synthesise(
+    *,
+    root: Path,
+    seed: int,
+    from_date: date,
+    to_date: date,
+    progress: Callable[[str], None] = lambda _: None,
+) -> ImportReport:
+    """Generate the synthetic market of every market day from one date to another, both included.
+
+    One generation of the store, one file a day; a day generated before with the same seed changes
+    nothing. Raises ImportRefusedError for a range without market days, a seed that is not an
+    unsigned 64-bit number, and a day that holds other data; CalendarError outside the calendar.
+    """
+    if not 0 <= seed < 1 << 64:
+        msg = f"seed {seed} is out of range, expected 0 to {(1 << 64) - 1}"
+        raise ImportRefusedError(msg)
+    days = list(calendar().market_days(from_date, to_date))
+    if not days:
+        msg = f"no market day from {from_date} to {to_date}; expected a range that holds one"
+        raise ImportRefusedError(msg)
+    store = MarketStore(root)
+    outcomes: list[ImportOutcome] = []
+    entries: list[Entry] = []
+    with market_store.connect() as connection, store.exclusive() as catalogue:
+        for number, day in enumerate(days, start=1):
+            digest = synthetic.parameters_digest(seed, day)
+            known = catalogue.find(digest, synthetic.SOURCE_NAME, synthetic.GENERATOR_VERSION)
+            if known is None:
+                progress(f"[{number}/{len(days)}] {day}: generating, seed {seed}")
+                known = _synthetic_day(store, catalogue, connection, seed, day)
+                entries.append(known)
+                status = GENERATED
+            else:
+                progress(f"[{number}/{len(days)}] {day}: generated before, unchanged")
+                status = UNCHANGED
+            outcomes.append(ImportOutcome(str(day), digest, status, known.counts))
+        if entries:
+            catalogue = store.publish(catalogue, entries)
+    return ImportReport(catalogue.generation, tuple(outcomes))
+
+
+def _synthetic_day(
+    store: MarketStore,
+    catalogue: market_store.Catalogue,
+    connection: duckdb.DuckDBPyConnection,
+    seed: int,
+    day: date,
+) -> Entry:
+    source = StoredSource(
+        name=synthetic.SOURCE_NAME,
+        file=f"seed {seed}, {day}",
+        digest=synthetic.parameters_digest(seed, day),
+        synthetic=True,
+        seed=seed,
+        generator_version=synthetic.GENERATOR_VERSION,
+        mode=synthetic.MODE,
+    )
+    days = dict.fromkeys(market_store.UNDERLYINGS, (day.isoformat(),))
+    _refuse_mixed(catalogue.entries, source, days, source.file)
+    _stage_synthetic(connection, source, synthetic.day_columns(seed, day))
+    return _write_entry(
+        store,
+        connection,
+        source=source,
+        importer=synthetic.SOURCE_NAME,
+        importer_version=synthetic.GENERATOR_VERSION,
+        cadence_us=synthetic.CADENCE_US,
+        counts=_counts(connection, chain_snapshots),
+        rejected=None,
+    )
+
+
+def _stage_synthetic(
+    connection: duckdb.DuckDBPyConnection,
+    source: StoredSource,
+    indices: Iterator[tuple[str, dict[str, Any]]],
+) -> None:
+    """Put generated columns into the temporary table `staged`, as an importer does."""
+    types = ", ".join(f"{n} {kind}" for n, kind in market_store.CHAIN_SNAPSHOT_COLUMNS.items())
+    connection.execute(f"CREATE OR REPLACE TEMP TABLE staged ({types}, outcome VARCHAR)")
+    for underlying, columns in indices:
+        connection.register("generated", columns)
+        connection.execute(
+            f"""
+            INSERT INTO staged BY NAME
+            SELECT * REPLACE (CAST(expiry AS DATE) AS expiry),
+              as_of + {synthetic.RECEIPT_LAG_US} AS available_at,
+              as_of AS exchange_stamp,
+              as_of + {synthetic.RECEIPT_LAG_US} AS collection_stamp,
+              $underlying AS underlying, $digest AS source_digest
+            FROM generated
+            """,  # noqa: S608 - a constant
+            {"underlying": underlying, "digest": source.digest},
+        )
+        connection.unregister("generated")
 
 
 def _files(paths: Sequence[Path], progress: Callable[[str], None]) -> list[Path]:
@@ -103,57 +205,83 @@ def _import(
     outcomes: list[ImportOutcome] = []
     entries: list[Entry] = []
     for number, (path, importer) in enumerate(importers, start=1):
+        step = f"[{number}/{len(importers)}] {path}"
         digest = market_store.file_digest(path)
         known = catalogue.find(digest, importer.NAME, importer.VERSION)
         known = known or next((e for e in entries if e.source.digest == digest), None)
         if known:
-            progress(f"[{number}/{len(importers)}] {path}: imported before, unchanged")
+            progress(f"{step}: imported before, unchanged")
             outcomes.append(ImportOutcome(str(path), digest, UNCHANGED, known.counts))
             continue
-        progress(f"[{number}/{len(importers)}] {path}: reading")
+        progress(f"{step}: reading")
         source = StoredSource(importer.SOURCE_NAME, path.name, digest, synthetic=False)
-        try:
-            importer.stage(connection, path, digest)
-        except duckdb.Error as error:
-            msg = f"{path}: cannot be read as {importer.NAME}: {str(error).splitlines()[0]}"
-            raise ImportRefusedError(msg) from error
-        days = _days(connection)
-        _refuse_mixed(catalogue, source, days, str(path))
-        earlier = _overlapping(catalogue, entries, days, (digest, importer.NAME))
-        importer.compare_with_stored(connection, [store.path_of(e.accepted) for e in earlier])
-        counts = _counts(connection, importer)
-        _refuse_empty(counts, path)
+        counts = _stage(store, connection, path, importer, source, (*catalogue.entries, *entries))
+        status = IMPORTED
         if not counts["accepted"]:
-            progress(f"{path}: every snapshot is in the store already, unchanged")
-            outcomes.append(ImportOutcome(str(path), digest, UNCHANGED, counts))
-            continue
-        outcomes.append(
-            ImportOutcome(str(path), digest, WOULD_IMPORT if dry_run else IMPORTED, counts)
-        )
-        if not dry_run:
-            rejected = None
-            if counts["rejected"]:
-                rejected = store.write_table(
-                    connection, importer.refused_rows(path), market_store.REJECTED
-                )
-            entries.append(
-                write_entry(
-                    store,
-                    connection,
-                    source=source,
-                    importer=importer.NAME,
-                    importer_version=importer.VERSION,
-                    cadence_us=importer.CADENCE_US,
-                    counts=counts,
-                    rejected=rejected,
-                )
-            )
+            progress(f"{step}: the store has every snapshot of it already, unchanged")
+            status = UNCHANGED
+        elif dry_run:
+            status = WOULD_IMPORT
+        else:
+            entries.append(_write_import(store, connection, path, importer, source, counts))
+        outcomes.append(ImportOutcome(str(path), digest, status, counts))
     if entries:
         catalogue = store.publish(catalogue, entries)
     return ImportReport(catalogue.generation, tuple(outcomes))
 
 
-def write_entry(
+def _stage(
+    store: MarketStore,
+    connection: duckdb.DuckDBPyConnection,
+    path: Path,
+    importer: ModuleType,
+    source: StoredSource,
+    present: Sequence[Entry],
+) -> dict[str, Any]:
+    """Read and judge a file against what is present; gives its counts."""
+    try:
+        importer.stage(connection, path, source.digest)
+    except duckdb.Error as error:
+        msg = f"{path}: cannot be read as {importer.NAME}: {str(error).splitlines()[0]}"
+        raise ImportRefusedError(msg) from error
+    days = _days(connection)
+    _refuse_mixed(present, source, days, str(path))
+    earlier = [
+        store.path_of(entry.accepted)
+        for entry in present
+        if _shares_day(entry, days)
+        and (entry.source.digest, entry.importer) != (source.digest, importer.NAME)
+    ]
+    importer.compare_with_stored(connection, earlier)
+    counts = _counts(connection, importer)
+    _refuse_empty(counts, path)
+    return counts
+
+
+def _write_import(
+    store: MarketStore,
+    connection: duckdb.DuckDBPyConnection,
+    path: Path,
+    importer: ModuleType,
+    source: StoredSource,
+    counts: dict[str, Any],
+) -> Entry:
+    rejected = None
+    if counts["rejected"]:
+        rejected = store.write_table(connection, importer.refused_rows(path), market_store.REJECTED)
+    return _write_entry(
+        store,
+        connection,
+        source=source,
+        importer=importer.NAME,
+        importer_version=importer.VERSION,
+        cadence_us=importer.CADENCE_US,
+        counts=counts,
+        rejected=rejected,
+    )
+
+
+def _write_entry(
     store: MarketStore,
     connection: duckdb.DuckDBPyConnection,
     *,
@@ -168,13 +296,17 @@ def write_entry(
     publishes the entry.
     """
     columns = ", ".join(market_store.CHAIN_SNAPSHOT_COLUMNS)
+    order = market_store.CHAIN_SNAPSHOT_ORDER
     accepted = store.write_table(
         connection,
-        f"SELECT {columns} FROM staged WHERE outcome IS NULL ORDER BY {market_store.CHAIN_SNAPSHOT_ORDER}",  # noqa: S608
+        f"SELECT {columns} FROM staged WHERE outcome IS NULL ORDER BY {order}",  # noqa: S608
         market_store.CHAIN_SNAPSHOTS,
     )
     ranges = connection.execute(
-        "SELECT min(as_of), max(as_of), min(available_at), max(available_at) FROM staged WHERE outcome IS NULL"
+        """
+        SELECT min(as_of), max(as_of), min(available_at), max(available_at)
+        FROM staged WHERE outcome IS NULL
+        """
     ).fetchall()[0]
     return Entry(
         category=market_store.CHAIN_SNAPSHOTS,
@@ -203,7 +335,7 @@ def _days(connection: duckdb.DuckDBPyConnection) -> dict[str, tuple[str, ...]]:
     return days
 
 
-def _shares_day(entry: Entry, days: dict[str, tuple[str, ...]]) -> str | None:
+def _shares_day(entry: Entry, days: Mapping[str, tuple[str, ...]]) -> str | None:
     """The first `underlying on date` that both have, or None."""
     for underlying, dates in days.items():
         for day in dates:
@@ -213,33 +345,21 @@ def _shares_day(entry: Entry, days: dict[str, tuple[str, ...]]) -> str | None:
 
 
 def _refuse_mixed(
-    catalogue: market_store.Catalogue,
+    present: Sequence[Entry],
     source: StoredSource,
-    days: dict[str, tuple[str, ...]],
+    days: Mapping[str, tuple[str, ...]],
     what: str,
 ) -> None:
     """One market a day: recorded and synthetic data, or two synthetic markets, are never mixed."""
-    for entry in catalogue.entries:
+    for entry in present:
         shared = _shares_day(entry, days)
         if shared and entry.source.family != source.family:
             msg = (
-                f"{what}: the store already holds {shared} from {entry.source.file} ({entry.source.name}); "
+                f"{what}: the store already holds {shared} from {entry.source.file} "
+                f"({entry.source.name}); "
                 f"expected a day without data, or another VAR_DIR"
             )
             raise ImportRefusedError(msg)
-
-
-def _overlapping(
-    catalogue: market_store.Catalogue,
-    entries: Sequence[Entry],
-    days: dict[str, tuple[str, ...]],
-    replaced: tuple[str, str],
-) -> list[Entry]:
-    return [
-        entry
-        for entry in (*catalogue.entries, *entries)
-        if _shares_day(entry, days) and (entry.source.digest, entry.importer) != replaced
-    ]
 
 
 def _counts(connection: duckdb.DuckDBPyConnection, importer: ModuleType) -> dict[str, Any]:

@@ -136,10 +136,11 @@ class Catalogue(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class MarketStore:
-    """The store under one directory (`VAR_DIR/market`); the directory is made by the first write."""
+    """The store under one directory (`VAR_DIR/market`), which the first write makes."""
 
     def __init__(self, root: Path) -> None:
         self.root = root
+        self._written: list[str] = []
 
     # --- reading ---
 
@@ -175,19 +176,39 @@ class MarketStore:
 
     @contextlib.contextmanager
     def exclusive(self) -> Iterator[Catalogue]:
-        """Hold the store's lock; gives the catalogue as it is. Imports take it from their first
-        look to their last rename.
+        """Hold the store's lock; gives the catalogue as it is.
+
+        Imports take it from their first look to their last rename. When the block fails, the files
+        it wrote are removed again; what a killed writer left half-written is removed first.
         """
         self.root.mkdir(parents=True, exist_ok=True)
         with (self.root / "lock").open("a") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
-            yield self.catalogue()
+            for leftover in (*self.root.glob("*/.writing-*"), *self.root.glob(".writing-*")):
+                leftover.unlink()
+            self._written.clear()
+            try:
+                yield self.catalogue()
+            except BaseException:
+                self._remove_unlisted()
+                raise
+
+    def _remove_unlisted(self) -> None:
+        listed = {
+            stored.file
+            for entry in self.catalogue().entries
+            for stored in (entry.accepted, entry.rejected)
+            if stored
+        }
+        for name in self._written:
+            if name not in listed:
+                (self.root / name).unlink(missing_ok=True)
 
     def write_table(
         self, connection: duckdb.DuckDBPyConnection, query: str, category: str
     ) -> StoredFile:
-        """Write a query's rows, in its order, as one immutable file; it is not listed until
-        `publish`.
+        """Write a query's rows, in its order, as one immutable file, inside `exclusive`; it is not
+        listed until `publish`.
         """
         folder = self.root / category
         folder.mkdir(parents=True, exist_ok=True)
@@ -207,7 +228,9 @@ class MarketStore:
             temporary.unlink(missing_ok=True)
             raise
         _flush(folder)
-        return StoredFile(f"{category}/{digest}.parquet", digest, rows)
+        stored = StoredFile(f"{category}/{digest}.parquet", digest, rows)
+        self._written.append(stored.file)
+        return stored
 
     def publish(self, catalogue: Catalogue, entries: Sequence[Entry]) -> Catalogue:
         """List new entries as one generation; call it inside `exclusive`, with the catalogue that
@@ -221,7 +244,7 @@ class MarketStore:
         kept = [e for e in catalogue.entries if (e.source.digest, e.importer) not in replaced]
         following = Catalogue(generation, (*kept, *new))
         text = msgspec.json.format(msgspec.json.encode(following, order="sorted"), indent=1)
-        handle, name = tempfile.mkstemp(prefix=".catalogue-", dir=self.root)
+        handle, name = tempfile.mkstemp(prefix=".writing-", dir=self.root)
         temporary = Path(name)
         try:
             with os.fdopen(handle, "wb") as stream:

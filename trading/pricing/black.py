@@ -171,7 +171,7 @@ def _newton_step(
 
 
 def years_between(now_us: int, then_us: int) -> float:
-    """Years of 365 days from one instant to another, both µs UTC; negative when `then_us` is past."""
+    """Years of 365 days between two instants in µs UTC; negative when `then_us` comes first."""
     return (then_us - now_us) / YEAR_US
 
 

@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from types import ModuleType
 
 PARQUET_MAGIC = b"PAR1"
-_IMPORTERS = (chain_snapshots,)
 
 
 class ImportRefusedError(Exception):
@@ -35,7 +34,7 @@ def is_parquet(path: Path) -> bool:
 
 
 def detect(connection: duckdb.DuckDBPyConnection, path: Path) -> ModuleType:
-    """The importer for a file, by its columns; raises ImportRefusedError naming what was expected."""
+    """The importer for a file, by its columns; raises ImportRefusedError for none."""
     expected = "expected a Parquet file of option-chain snapshots"
     if not is_parquet(path):
         msg = f"{path}: not a Parquet file; {expected}"
@@ -45,11 +44,11 @@ def detect(connection: duckdb.DuckDBPyConnection, path: Path) -> ModuleType:
     except duckdb.Error as error:
         msg = f"{path}: damaged Parquet file ({_first_line(error)}); {expected}"
         raise ImportRefusedError(msg) from error
-    for importer in _IMPORTERS:
-        missing = [name for name in importer.COLUMNS if name not in header]
-        if not missing:
-            return importer
-    msg = f"{path}: wrong columns, {', '.join(missing)} missing; {expected} with {', '.join(chain_snapshots.COLUMNS)}"
+    missing = [name for name in chain_snapshots.COLUMNS if name not in header]
+    if not missing:
+        return chain_snapshots
+    columns = ", ".join(chain_snapshots.COLUMNS)
+    msg = f"{path}: wrong columns, {', '.join(missing)} missing; {expected} with {columns}"
     raise ImportRefusedError(msg)
 
 

@@ -87,7 +87,7 @@ _LARGEST = 1e15  # a number beyond this is no price or quantity, and would not s
 
 def header(connection: duckdb.DuckDBPyConnection, path: Path) -> tuple[str, ...]:
     """The column names of a Parquet file."""
-    rows = connection.execute("DESCRIBE SELECT * FROM " + _file(path)).fetchall()
+    rows = connection.execute(f"DESCRIBE FROM {_file(path)}").fetchall()
     return tuple(str(row[0]) for row in rows)
 
 
@@ -131,7 +131,8 @@ def compare_with_stored(connection: duckdb.DuckDBPyConnection, files: list[Path]
 def refused_rows(path: Path) -> str:
     """The query for the refused rows of `staged` as they were in the file, each with its reason."""
     return f"""
-        SELECT s.outcome AS reason, raw.* FROM {_file(path)} raw JOIN staged s ON s.source_row = raw.file_row_number
+        SELECT s.outcome AS reason, raw.*
+        FROM {_file(path)} raw JOIN staged s ON s.source_row = raw.file_row_number
         WHERE s.outcome IN ({_texts(REFUSALS)}) ORDER BY raw.file_row_number
     """  # noqa: S608
 
@@ -156,8 +157,8 @@ def _parse(path: Path) -> str:
     everything = ", ".join(f'"{name}"' for name in COLUMNS)
     return f"""
         SELECT file_row_number AS source_row,
-          epoch_us(try_strptime(CAST("Fetch_Time" AS VARCHAR), '%d-%b-%Y %H:%M:%S')) - {IST_OFFSET_US} AS as_of,
-          epoch_us(try_strptime(CAST("collection_timestamp" AS VARCHAR), '%Y%m%d_%H%M%S')) - {IST_OFFSET_US} AS available_at,
+          {_instant("Fetch_Time", "%d-%b-%Y %H:%M:%S")} AS as_of,
+          {_instant("collection_timestamp", "%Y%m%d_%H%M%S")} AS available_at,
           CAST("Symbol" AS VARCHAR) AS underlying,
           CAST(try_strptime(CAST("Expiry_Date" AS VARCHAR), '%d-%b-%Y') AS DATE) AS expiry,
           TRY_CAST("Strike_Price" AS DOUBLE) AS strike,
@@ -166,6 +167,12 @@ def _parse(path: Path) -> str:
           row_number() OVER (PARTITION BY {everything} ORDER BY file_row_number) AS occurrence
         FROM {_file(path)}
     """  # noqa: S608
+
+
+def _instant(name: str, form: str) -> str:
+    """µs UTC of an IST text column; null where it does not parse."""
+    stamp = f"try_strptime(CAST(\"{name}\" AS VARCHAR), '{form}')"
+    return f"epoch_us({stamp}) - {IST_OFFSET_US}"
 
 
 def _convert() -> str:
@@ -185,7 +192,8 @@ def _convert() -> str:
         if n.split("_", 1)[1] in _WHOLE
     )
     return f"""
-        SELECT source_row, as_of, available_at, as_of AS exchange_stamp, available_at AS collection_stamp, underlying, expiry,
+        SELECT source_row, as_of, available_at,
+          as_of AS exchange_stamp, available_at AS collection_stamp, underlying, expiry,
           {_integer("strike", 100)} AS strike_paise,
           {values},
           CAST(NULL AS BIGINT) AS spot_paise,
@@ -193,10 +201,12 @@ def _convert() -> str:
           CASE
             WHEN as_of IS NULL THEN '{BAD_STAMP}'
             WHEN available_at IS NULL THEN '{BAD_RECEIPT}'
-            WHEN coalesce(underlying NOT IN ({_texts(UNDERLYINGS)}), true) THEN '{UNKNOWN_UNDERLYING}'
+            WHEN coalesce(underlying NOT IN ({_texts(UNDERLYINGS)}), true)
+              THEN '{UNKNOWN_UNDERLYING}'
             WHEN expiry IS NULL THEN '{BAD_EXPIRY}'
             WHEN expiry < CAST(make_timestamp(as_of + {IST_OFFSET_US}) AS DATE) THEN '{EXPIRED}'
-            WHEN coalesce(NOT isfinite(strike) OR strike <= 0 OR NOT {_is_paise("strike")}, true) THEN '{BAD_STRIKE}'
+            WHEN coalesce(NOT isfinite(strike) OR strike <= 0 OR NOT {_is_paise("strike")}, true)
+              THEN '{BAD_STRIKE}'
             WHEN unreadable THEN '{NOT_A_NUMBER}'
             WHEN {negative} THEN '{NEGATIVE}'
             WHEN {no_paisa} THEN '{NOT_A_PAISA}'
@@ -239,18 +249,21 @@ def _mark_rows(connection: duckdb.DuckDBPyConnection) -> None:
     connection.execute(
         f"""
         UPDATE staged SET outcome = '{CONFLICTING_ROWS}' FROM (
-          SELECT unnest(list(source_row)) AS source_row FROM staged WHERE outcome IS NULL GROUP BY {key} HAVING count(*) > 1
+          SELECT unnest(list(source_row)) AS source_row FROM staged
+          WHERE outcome IS NULL GROUP BY {key} HAVING count(*) > 1
         ) c WHERE c.source_row = staged.source_row
         """  # noqa: S608
     )
 
 
 def _mark_resent(connection: duckdb.DuckDBPyConnection) -> None:
-    """A snapshot sent again: the exchange's stamp and every value are those of one received before."""
+    """A snapshot sent again: its exchange stamp and every value are those of one received before."""
     connection.execute(
         f"""
         UPDATE staged SET outcome = '{RESENT_SNAPSHOT}' FROM (
-          SELECT *, row_number() OVER (PARTITION BY underlying, as_of, content ORDER BY available_at) AS sending
+          SELECT *, row_number() OVER (
+            PARTITION BY underlying, as_of, content ORDER BY available_at
+          ) AS sending
           FROM ({_snapshots("staged")})
         ) r WHERE r.sending > 1 AND staged.outcome IS NULL AND {_same_snapshot("staged", "r")}
         """  # noqa: S608
