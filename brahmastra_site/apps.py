@@ -1,8 +1,14 @@
 from __future__ import annotations
 
 from django.apps import AppConfig
+from django.db.models.signals import post_migrate
 
 
 class SiteConfig(AppConfig):
     name = "brahmastra_site"
     verbose_name = "Site"
+
+    def ready(self) -> None:
+        from brahmastra_site.roles import write_groups
+
+        post_migrate.connect(write_groups, sender=self, dispatch_uid="brahmastra_site.roles")

@@ -1,0 +1,97 @@
+"""What the frame of every page shows: rooms, live figures and the chain of trust.
+
+Only what is really known: a figure nobody has measured is not in the foot line.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+from uuid import uuid4
+
+from django.conf import settings
+from django.urls import NoReverseMatch, reverse
+
+from journal.access import Role, roles_of
+from journal.live import LiveFigures, figures_from_store
+from journal.log.head import read_head
+from journal.log.session import session_directory
+from journal.selectors import mirrored_lines
+from journal.spool import kill_file
+
+if TYPE_CHECKING:
+    from django.http import HttpRequest
+
+# Name, address, the key after `g`. A room is listed when its address exists.
+ROOMS = (
+    ("Signals", "trading:signals", "s"),
+    ("Replay", "replay:runs", "r"),
+    ("Journal", "journal:sessions", "j"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Room:
+    """A place in the navigation."""
+
+    name: str
+    url: str
+    key: str
+    current: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """Everything around a page. `mirror_behind` is None when the mirror has not begun."""
+
+    rooms: tuple[Room, ...]
+    roles: tuple[str, ...]
+    may_stop: bool
+    stopped: bool
+    live: LiveFigures
+    session: str
+    mirror_behind: int | None
+    now_us: int
+    command_id: str
+    build: str
+
+
+def frame_for(request: HttpRequest) -> Frame:
+    """Return the frame for whoever asks; one query, for the mirror's position."""
+    roles = roles_of(request.user)
+    live = figures_from_store(settings.REDIS_URL) or LiveFigures()
+    return Frame(
+        rooms=tuple(_rooms(request.path)),
+        roles=tuple(sorted(role.value for role in roles)),
+        may_stop=Role.OPERATOR in roles,
+        stopped=live.killed or kill_file(settings.VAR_DIR).exists(),
+        live=live,
+        session=live.session,
+        mirror_behind=_mirror_behind(live.session),
+        now_us=time.time_ns() // 1000,
+        command_id=str(uuid4()),
+        build=settings.BUILD,
+    )
+
+
+def _rooms(path: str) -> list[Room]:
+    rooms = []
+    for name, address, key in ROOMS:
+        try:
+            url = reverse(address)
+        except NoReverseMatch:
+            continue
+        rooms.append(Room(name=name, url=url, key=key, current=path.startswith(url)))
+    return rooms
+
+
+def _mirror_behind(session: str) -> int | None:
+    """Return how many durable lines the mirror has not taken yet."""
+    if not session:
+        return None
+    head = read_head(session_directory(settings.VAR_DIR, session))
+    mirrored = mirrored_lines(session)
+    if head is None or mirrored is None:
+        return None
+    return max(0, head.line - mirrored)

@@ -1,0 +1,40 @@
+"""The addresses of the site. Each one is listed, role by role, in tests/brahmastra_site/test_roles.py."""
+
+from __future__ import annotations
+
+from django.contrib import admin
+from django.contrib.auth.decorators import login_not_required
+from django.contrib.auth.views import LoginView, LogoutView
+from django.urls import include, path
+from django.views.generic import RedirectView
+
+from brahmastra_site import views
+
+urlpatterns = [
+    path("", views.home, name="home"),
+    path(
+        "sign-in/",
+        LoginView.as_view(
+            template_name="sign_in.html",
+            authentication_form=views.SignInForm,
+            redirect_authenticated_user=True,
+        ),
+        name="sign-in",
+    ),
+    path("sign-out/", LogoutView.as_view(), name="sign-out"),
+    path("live/", views.live, name="live"),
+    path("stop/", views.stop, name="stop"),
+    path("", include("trading.urls")),
+    path("journal/", include("journal.urls")),
+    # One way in: the admin's own sign-in form knows neither our words nor our page.
+    path(
+        "admin/login/",
+        login_not_required(RedirectView.as_view(pattern_name="sign-in", query_string=True)),
+    ),
+    path("admin/", admin.site.urls),
+]
+
+handler400 = "brahmastra_site.errors.bad_request"
+handler403 = "brahmastra_site.errors.permission_denied"
+handler404 = "brahmastra_site.errors.page_not_found"
+handler500 = "brahmastra_site.errors.server_error"

@@ -1,0 +1,315 @@
+"""Questions to the audit store: one event, its causes and effects, the sessions there are.
+
+The store is an index of the log. A public id is (session name, seq); the store's key is
+`number * 2**40 + line`, so one session is one range of keys.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import orjson
+from django.conf import settings
+from django.db import connection
+
+from journal.events import public_id
+from journal.log.chain import chained_hash, split_line
+from journal.log.head import Head, read_head
+from journal.log.session import (
+    ID_STRIDE,
+    day_files,
+    session_directory,
+    session_names,
+    sessions_directory,
+)
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+# Facts that stand for a long time: they are shown as causes but not walked through, for behind a
+# snapshot lies every trade of the day and behind a day's opening all of history.
+STANDING_KINDS = (
+    "session.opened",
+    "day.opened",
+    "portfolio.snapshot",
+    "limits.changed",
+    "breaker.changed",
+    "clock.tick",
+)
+WALK_LIMIT = 400  # events in one answer; a trade of four legs with its exits is under a hundred
+RAW_LIMIT = 40_000  # characters of an event shown; a frame of several expiries is longer
+
+
+class UnknownEventError(LookupError):
+    """No such session or event in the audit store."""
+
+
+@dataclass(frozen=True, slots=True)
+class StoredEvent:
+    """An event as the store holds it. `ts` µs UTC; `file` is the day file and `line` its number
+    across the session; `data` of a frame is its summary."""
+
+    session: str
+    line: int
+    seq: int | None
+    ts: int
+    kind: str
+    key: str | None
+    cause: tuple[int, ...]
+    data: dict[str, Any]
+    hash: str
+    prev: str
+    file: str
+
+    @property
+    def public_id(self) -> str:
+        return public_id(self.session, self.seq)
+
+
+@dataclass(frozen=True, slots=True)
+class Walk:
+    """An event with all it came from and all it led to, in the order of the log."""
+
+    asked: StoredEvent
+    events: tuple[StoredEvent, ...]
+    cut: bool  # there was more than one answer holds
+
+
+@dataclass(frozen=True, slots=True)
+class RawEvent:
+    """An event with the bytes of its line. `file_line` counts from 1 in its file; `from_log` says
+    that the line was read from the log itself, and `holds` that it hashes to its hash there."""
+
+    event: StoredEvent
+    text: str
+    cut: bool
+    file_line: int | None
+    from_log: bool
+    holds: bool
+
+
+@dataclass(frozen=True, slots=True)
+class DayRow:
+    """A day file of a session."""
+
+    file: str
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
+class SessionRow:
+    """A session: its files, its durable head, and how far the mirror has come (None: nothing)."""
+
+    name: str
+    number: int
+    days: tuple[DayRow, ...]
+    head: Head | None
+    mirrored: int | None
+
+    @property
+    def behind(self) -> int | None:
+        """Durable lines the mirror has not taken yet; None when there is nothing to compare."""
+        if self.head is None or self.mirrored is None:
+            return None
+        return max(0, self.head.line - self.mirrored)
+
+
+def session_numbers(var_dir: Path) -> dict[str, int]:
+    """Return the number of every session, newest last."""
+    register = sessions_directory(var_dir) / "numbers.json"
+    try:
+        numbers: dict[str, int] = json.loads(register.read_bytes())
+    except FileNotFoundError:
+        return {}
+    return dict(sorted(numbers.items(), key=lambda item: item[1]))
+
+
+def walk_get(*, session: str, seq: int) -> Walk:
+    """Return an event, its causes down to the data and its effects up to the outcome; one query.
+
+    Found by walking `cause` alone. Standing facts (`STANDING_KINDS`) are shown and not walked
+    through. Raises UnknownEventError.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(
+            _WALK,
+            {
+                "session": session,
+                "seq": seq,
+                "standing": list(STANDING_KINDS),
+                "limit": WALK_LIMIT + 1,
+            },
+        )
+        events = [_stored(row) for row in cursor]
+    asked = next((event for event in events if event.seq == seq), None)
+    if asked is None:
+        raise UnknownEventError(f"{session}.{seq}")
+    return Walk(asked=asked, events=tuple(events[:WALK_LIMIT]), cut=len(events) > WALK_LIMIT)
+
+
+def raw_event_get(*, session: str, seq: int) -> RawEvent:
+    """Return an event with its line as the log's file holds it; one query.
+
+    When the file is gone, the store's copy (a summary for frames). Raises UnknownEventError.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(_RAW, {"session": session, "seq": seq})
+        row = cursor.fetchone()
+    if row is None:
+        raise UnknownEventError(f"{session}.{seq}")
+    event = _stored(row[:-4])
+    raw, offset, length, first_line = row[-4:]
+    line = _line_from_log(session, event.file, offset, length)
+    holds = False
+    if line is not None:
+        try:
+            body, digest, prev = split_line(line)
+            holds = chained_hash(bytes.fromhex(prev), body).hex() == digest == event.hash
+        except ValueError:
+            holds = False
+    text = _pretty(line if line is not None else raw.encode())
+    return RawEvent(
+        event=event,
+        text=text[:RAW_LIMIT],
+        cut=len(text) > RAW_LIMIT,
+        file_line=None if first_line is None else event.line - first_line + 1,
+        from_log=line is not None,
+        holds=holds,
+    )
+
+
+def session_list() -> list[SessionRow]:
+    """Return every session with a log, newest first; one query."""
+    var_dir = settings.VAR_DIR
+    numbers = session_numbers(var_dir)
+    known = [(numbers[name], name) for name in session_names(var_dir) if name in numbers]
+    mirrored = _mirrored([number for number, _name in known])
+    rows = []
+    for number, name in sorted(known, reverse=True):
+        directory = session_directory(var_dir, name)
+        days = tuple(
+            DayRow(file=path.name, size=path.stat().st_size) for path in day_files(directory)
+        )
+        rows.append(
+            SessionRow(
+                name=name,
+                number=number,
+                days=days,
+                head=read_head(directory),
+                mirrored=mirrored.get(number),
+            )
+        )
+    return rows
+
+
+def mirrored_lines(session: str) -> int | None:
+    """Return the last line of a session the audit store holds, or None; one query."""
+    number = session_numbers(settings.VAR_DIR).get(session)
+    return None if number is None else _mirrored([number]).get(number)
+
+
+def _mirrored(numbers: list[int]) -> dict[int, int]:
+    if not numbers:
+        return {}
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            SELECT wanted.number,
+                   (SELECT max(id) FROM audit.event
+                     WHERE id >= wanted.number * %(stride)s
+                       AND id < (wanted.number + 1) * %(stride)s)
+              FROM unnest(%(numbers)s::bigint[]) AS wanted(number)
+            """,
+            {"stride": ID_STRIDE, "numbers": numbers},
+        )
+        return {
+            number: newest - number * ID_STRIDE for number, newest in cursor if newest is not None
+        }
+
+
+_COLUMNS = """
+    e.session, e.id & 1099511627775, e.seq, e.ts, e.kind, e.key, e.cause, e.payload->'data',
+    e.hash, e.prev, e.file
+"""
+
+# The bounds keep every scan inside the session's partition.
+_BOUNDS = """
+    bounds AS (
+        SELECT number * 1099511627776 AS first, (number + 1) * 1099511627776 AS after
+          FROM audit.session WHERE name = %(session)s
+    )
+"""
+
+_WALK = f"""
+    WITH RECURSIVE {_BOUNDS},
+    asked AS (
+        SELECT e.seq, e.kind, e.cause FROM bounds, audit.event e
+         WHERE e.id >= bounds.first AND e.id < bounds.after AND e.seq = %(seq)s
+    ),
+    down(seq) AS (
+        SELECT unnest(asked.cause) FROM asked
+        UNION
+        SELECT unnest(e.cause) FROM down, bounds, audit.event e
+         WHERE e.id >= bounds.first AND e.id < bounds.after AND e.seq = down.seq
+           AND e.kind <> ALL(%(standing)s)
+    ),
+    up(seq) AS (
+        SELECT asked.seq FROM asked WHERE asked.kind <> ALL(%(standing)s)
+        UNION
+        SELECT e.seq FROM up, bounds, audit.event e
+         WHERE e.id >= bounds.first AND e.id < bounds.after AND e.cause @> ARRAY[up.seq]
+           AND e.kind <> ALL(%(standing)s)
+    )
+    SELECT {_COLUMNS} FROM bounds, audit.event e
+     WHERE e.id >= bounds.first AND e.id < bounds.after
+       AND e.seq IN (
+           SELECT seq FROM asked UNION SELECT seq FROM down
+           UNION (SELECT seq FROM up LIMIT %(limit)s)
+       )
+     ORDER BY e.id LIMIT %(limit)s
+"""
+
+_RAW = f"""
+    WITH {_BOUNDS}
+    SELECT {_COLUMNS}, e.raw, e.file_offset, e.length,
+           (SELECT max(o.id) & 1099511627775 FROM audit.event o
+             WHERE o.id >= bounds.first AND o.id <= e.id AND o.kind = 'log.opened')
+      FROM bounds, audit.event e
+     WHERE e.id >= bounds.first AND e.id < bounds.after AND e.seq = %(seq)s
+"""
+
+
+def _stored(row: tuple[Any, ...]) -> StoredEvent:
+    session, line, seq, ts, kind, key, cause, data, digest, prev, file = row
+    return StoredEvent(
+        session=session,
+        line=line,
+        seq=seq,
+        ts=ts,
+        kind=kind,
+        key=key,
+        cause=tuple(cause),
+        data=orjson.loads(data) if isinstance(data, str) else data,
+        hash=digest,
+        prev=prev,
+        file=file,
+    )
+
+
+def _line_from_log(session: str, file: str, offset: int, length: int) -> bytes | None:
+    path = session_directory(settings.VAR_DIR, session) / file
+    try:
+        with path.open("rb") as log:
+            log.seek(offset)
+            return log.read(length)
+    except OSError:
+        return None
+
+
+def _pretty(line: bytes) -> str:
+    try:
+        return orjson.dumps(orjson.loads(line), option=orjson.OPT_INDENT_2).decode()
+    except orjson.JSONDecodeError:
+        return line.decode(errors="replace")
