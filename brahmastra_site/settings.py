@@ -6,6 +6,7 @@ Production is the same file with `DJANGO_SECRET_KEY`, `DJANGO_ALLOWED_HOSTS`, `D
 
 from __future__ import annotations
 
+import tomllib
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -18,6 +19,7 @@ from psycopg.conninfo import conninfo_to_dict
 from journal.secrets import read_or_create_secret
 
 BASE_DIR = Path(__file__).resolve().parent.parent
+BUILD: str = tomllib.loads((BASE_DIR / "pyproject.toml").read_text())["project"]["version"]
 env = environ.Env()
 
 VAR_DIR = Path(env.str("VAR_DIR", default=str(BASE_DIR / "var"))).resolve()
@@ -50,9 +52,12 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
+    "brahmastra_site.middleware.RequestIdMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "csp.middleware.CSPMiddleware",
+    "brahmastra_site.middleware.DatabaseDownMiddleware",
+    "brahmastra_site.middleware.FragmentSignInMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.locale.LocaleMiddleware",
     "django.middleware.common.CommonMiddleware",
@@ -78,6 +83,7 @@ TEMPLATES = [
                 "django.template.context_processors.request",
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
+                "brahmastra_site.context_processors.frame",
             ],
         },
     },
@@ -182,7 +188,7 @@ CELERY_WORKER_SOFT_SHUTDOWN_TIMEOUT = 5.0
 
 AUTHENTICATION_BACKENDS = [
     "axes.backends.AxesStandaloneBackend",
-    "django.contrib.auth.backends.ModelBackend",
+    "brahmastra_site.backends.RoleBackend",
 ]
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
@@ -198,6 +204,8 @@ LOGOUT_REDIRECT_URL = "sign-in"
 AXES_FAILURE_LIMIT = 5
 AXES_COOLOFF_TIME = 0.25  # hours
 AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
+AXES_LOCKOUT_CALLABLE = "brahmastra_site.errors.locked_out"
+CSRF_FAILURE_VIEW = "brahmastra_site.errors.csrf_failure"
 
 # --- security -------------------------------------------------------------------------------------
 
