@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from journal.events import BOOKKEEPING_KINDS, KINDS
 from journal.log.canonical import canonical_bytes
 from journal.log.chain import GENESIS
-from journal.log.errors import TamperedError
+from journal.log.errors import LogError, TamperedError
 from journal.log.head import read_head
 from journal.log.merkle import MerkleTree
 from journal.log.reader import LogLine, read_file
@@ -51,9 +51,12 @@ def verify_session(directory: Path) -> Verification:
 
     Raises TamperedError naming file, line and expected hash at the first thing that does not hold.
     """
+    paths = day_files(directory)
+    if not paths:
+        raise LogError(f"{directory}: no log here, expected files named YYYY-MM-DD.jsonl")
     checker = _Checker()
     result = Verification()
-    for path in day_files(directory):
+    for path in paths:
         verdict = FileVerdict(file=path.name, lines=0, bytes=0, head=GENESIS.hex())
         for line in read_file(path, first_line=checker.line + 1):
             checker.check(path, line, first=verdict.lines == 0)

@@ -1,0 +1,151 @@
+"""What a session is told to do: one TOML file, checked whole before anything starts, recorded in
+the log with its digest.
+"""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from hashlib import sha256
+from typing import Any, Literal
+
+import msgspec
+
+from journal.log.canonical import canonical_bytes
+
+UNDERLYINGS = ("NIFTY", "BANKNIFTY")
+STRATEGIES = ("S4",)
+
+_CLOCK_TIME = re.compile(r"([01]\d|2[0-3]):([0-5]\d)\Z")
+
+
+class ConfigurationError(ValueError):
+    """A configuration cannot be used; names the file, the field and what was expected."""
+
+
+class FeedConfiguration(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Which stored frames reach the engine: `expiries` nearest ones, `strikes_each_side` of the
+    forward, IST dates inclusive.
+    """
+
+    expiries: int = 4
+    strikes_each_side: int = 30
+    from_date: str | None = None
+    to_date: str | None = None
+
+
+class CostConfiguration(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The cost profile; there is no default. GROSS means no costs are taken off and every figure
+    says so.
+    """
+
+    profile: Literal["GROSS"]
+
+
+class S4Configuration(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """S4 on the parity ATM implied volatility of the nearest expiry; z over `lookback_snapshots`
+    earlier snapshots.
+    """
+
+    lookback_snapshots: int
+    entry_z: float
+    hold_minutes: int
+    lots: int = 1
+
+
+class StrategiesConfiguration(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The strategies that run; one left out does not."""
+
+    S4: S4Configuration | None = None
+
+
+class GateConfiguration(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Limits of the risk gates: IST times of day as HH:MM, the chain's greatest age in seconds."""
+
+    first_entry: str
+    last_entry: str
+    chain_age_seconds: int
+
+
+class Configuration(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Everything a session is told."""
+
+    name: str
+    underlyings: tuple[str, ...]
+    costs: CostConfiguration
+    gates: GateConfiguration
+    strategies: StrategiesConfiguration
+    feed: FeedConfiguration = FeedConfiguration()
+
+    def to_data(self) -> dict[str, Any]:
+        """Return the configuration as the log records it."""
+        data = msgspec.to_builtins(self)
+        data["underlyings"] = list(self.underlyings)
+        return data  # type: ignore[no-any-return]
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 (hex) of the canonical bytes."""
+        return sha256(canonical_bytes(self.to_data())).hexdigest()
+
+
+def configuration_from_toml(text: str, *, where: str) -> Configuration:
+    """Return the checked configuration of a TOML text; `where` names its file in errors."""
+    try:
+        content = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigurationError(f"{where}: not TOML ({error})") from None
+    return configuration_from_data(content, where=where)
+
+
+def configuration_from_data(data: object, *, where: str) -> Configuration:
+    """Return the checked configuration of plain values; `where` names their origin in errors."""
+    try:
+        configuration = msgspec.convert(data, Configuration)
+    except msgspec.ValidationError as error:
+        raise ConfigurationError(f"{where}: {error}") from None
+    _check(configuration, where)
+    return configuration
+
+
+def seconds_of_day(clock_time: str) -> int:
+    """Return seconds since midnight of an HH:MM text; raises ConfigurationError."""
+    match = _CLOCK_TIME.match(clock_time)
+    if match is None:
+        raise ConfigurationError(f"time {clock_time!r}: expected HH:MM")
+    return int(match[1]) * 3600 + int(match[2]) * 60
+
+
+def _check(configuration: Configuration, where: str) -> None:
+    known = ", ".join(UNDERLYINGS)
+    if not configuration.underlyings:
+        raise ConfigurationError(f"{where}: underlyings is empty, expected some of {known}")
+    for underlying in configuration.underlyings:
+        if underlying not in UNDERLYINGS:
+            raise ConfigurationError(
+                f"{where}: unknown underlying {underlying!r}, expected {known}"
+            )
+    gates = configuration.gates
+    if seconds_of_day(gates.first_entry) >= seconds_of_day(gates.last_entry):
+        raise ConfigurationError(
+            f"{where}: gates.first_entry {gates.first_entry} is not before "
+            f"last_entry {gates.last_entry}"
+        )
+    _check_positive(where, "gates.chain_age_seconds", gates.chain_age_seconds)
+    _check_positive(where, "feed.expiries", configuration.feed.expiries)
+    _check_positive(where, "feed.strikes_each_side", configuration.feed.strikes_each_side)
+    s4 = configuration.strategies.S4
+    if s4 is not None:
+        _check_positive(where, "strategies.S4.entry_z", s4.entry_z)
+        _check_positive(where, "strategies.S4.hold_minutes", s4.hold_minutes)
+        _check_positive(where, "strategies.S4.lots", s4.lots)
+        if s4.lookback_snapshots < 3:
+            raise ConfigurationError(
+                f"{where}: strategies.S4.lookback_snapshots is {s4.lookback_snapshots}, "
+                "expected 3 or more"
+            )
+
+
+def _check_positive(where: str, field: str, value: float) -> None:
+    if not value > 0:
+        raise ConfigurationError(f"{where}: {field} is {value}, expected more than 0")

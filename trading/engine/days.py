@@ -1,0 +1,145 @@
+"""Sessions, days and the clock: opening, the minute snapshot, closing."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from trading.engine.admission import gate_results
+from trading.engine.exits import propose_exits
+from trading.engine.state import DayState, dump_state, state_digest
+from trading.engine.step import EngineError, Step
+
+if TYPE_CHECKING:
+    from trading.execution.positions import Trade
+
+MINUTE_US = 60_000_000
+
+
+def on_session_opened(step: Step) -> None:
+    """Take the session's number; the configuration was taken when the input was accepted."""
+    if step.seq != 1:
+        raise EngineError(f"session.opened is the first event, not seq {step.seq}")
+    step.state.number = step.event.data["number"]
+
+
+def on_day_opened(step: Step) -> None:
+    """Start a day with the calendar, lots and limits in force as then known."""
+    data = step.event.data
+    previous = step.state.day
+    if previous is not None and not previous.closed:
+        raise EngineError(f"day {data['date']} opens while {previous.date} is open")
+    calendar = data["calendar"]
+    step.state.day = DayState(
+        date=data["date"],
+        midnight_us=calendar["midnight_us"],
+        open_us=calendar["open_us"],
+        close_us=calendar["close_us"],
+        seq=step.seq,
+        limits=data["limits"],
+        lot_sizes=data["contracts"]["lot_sizes"],
+    )
+    step.state.snapshot_minute = -1
+
+
+def on_clock_tick(step: Step) -> None:
+    """Once a minute snapshot the portfolio; exit what is due; at the close, close the day."""
+    if step.day.closed:
+        return
+    minute = step.ts // MINUTE_US
+    if minute != step.state.snapshot_minute:
+        step.state.snapshot_minute = minute
+        step.state.snapshot_seq = step.emit(
+            "portfolio.snapshot", _snapshot(step), cause=_snapshot_causes(step)
+        )
+    propose_exits(step)
+    if step.ts >= step.day.close_us:
+        _close_day(step)
+
+
+def on_session_ended(step: Step) -> None:
+    """Answer with the session's totals."""
+    step.state.ended = True
+    counts = dict(sorted(step.state.counts.items()))
+    step.emit(
+        "session.closed",
+        {
+            "counts": counts,
+            "realised_paise": step.state.realised_paise,
+            "costs": step.configuration.costs.profile,
+        },
+        cause=(step.seq,),
+    )
+
+
+def _close_day(step: Step) -> None:
+    """Emit day.closed with the digest of the state as the next day.opened will find it."""
+    day = step.day
+    day.closed = True
+    counts = dict(sorted(step.state.counts.items()))
+    after = msgspec.structs.replace(
+        step.state,
+        next_seq=step.state.next_seq + 1,
+        counts={**step.state.counts, "day.closed": step.state.counts.get("day.closed", 0) + 1},
+    )
+    digest = state_digest(dump_state(after))
+    step.emit(
+        "day.closed",
+        {"date": day.date, "state_digest": digest, "counts": counts},
+        cause=(step.seq,),
+        key=day.date,
+    )
+
+
+def _snapshot_causes(step: Step) -> tuple[int, ...]:
+    frames = {state.frame_seq for state in step.state.underlyings.values() if state.frame_seq}
+    return (*sorted(frames), step.seq)
+
+
+def _snapshot(step: Step) -> dict[str, Any]:
+    positions = [_position(step, trade) for trade in step.state.trades.values()]
+    marks = [position["unrealised_paise"] for position in positions]
+    unknown = any(mark is None for mark in marks)
+    return {
+        "realised_paise": step.state.realised_paise,
+        "unrealised_paise": None if unknown else sum(marks),
+        "unrealised_reason": "NO_QUOTE" if unknown else None,
+        "killed": step.state.kill is not None,
+        "positions": positions,
+        "gates": [
+            {"underlying": name, **result.to_data()}
+            for name in sorted(step.state.underlyings)
+            for result in gate_results(step, name)
+        ],
+        "costs": step.configuration.costs.profile,
+    }
+
+
+def _position(step: Step, trade: Trade) -> dict[str, Any]:
+    return {
+        "trade": trade.id,
+        "strategy": trade.strategy,
+        "underlying": trade.underlying,
+        "state": None if trade.state is None else trade.state.value,
+        "gross_paise": trade.gross_paise(),
+        "unrealised_paise": _unrealised(step, trade),
+    }
+
+
+def _unrealised(step: Step, trade: Trade) -> int | None:
+    """Value of closing now at the opposite quotes, less what was paid; None when a quote is
+    missing.
+    """
+    quotes = step.underlying(trade.underlying).quotes
+    total = 0
+    for leg in trade.legs:
+        if not leg.open_quantity:
+            continue
+        quote = quotes.get(leg.contract.label)
+        price = None if quote is None else (quote.bid_paise if leg.sign > 0 else quote.ask_paise)
+        if price is None:
+            return None
+        entry = leg.entry_value_paise * leg.open_quantity // leg.entry_quantity
+        total += leg.sign * (price * leg.open_quantity - entry)
+    return total

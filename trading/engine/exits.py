@@ -1,0 +1,114 @@
+"""Leaving trades: timed exits, the kill switch, entries that were given up."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from trading.engine.admission import (
+    decision_causes,
+    emit_decision,
+    gate_inputs,
+    intend_order,
+    limits_in_force,
+)
+from trading.execution.orders import OPPOSITE
+from trading.execution.positions import Leg, State, Trade
+from trading.risk.gates import Approved, decide
+
+if TYPE_CHECKING:
+    from trading.engine.step import Step
+
+MINUTE_US = 60_000_000
+
+
+def propose_exits(step: Step) -> None:
+    """Exit every held trade whose time has come or that the kill switch wants flat, while its
+    market is open.
+    """
+    if not step.market_is_open:
+        return
+    for trade in list(step.state.trades.values()):
+        if step.underlying(trade.underlying).halted:
+            continue
+        reason = _exit_reason(step, trade)
+        if reason is not None:
+            exit_trade(step, trade, reason)
+
+
+def cancel_entries(step: Step, *, cause: int) -> None:
+    """Intend the cancellation of every working entry order."""
+    for trade in step.state.trades.values():
+        for leg in trade.legs:
+            if not leg.entry_over:
+                intend_order(
+                    step,
+                    trade,
+                    leg,
+                    purpose="cancel",
+                    order=leg.entry_order,
+                    side=leg.side,
+                    quantity=leg.quantity - leg.entry_quantity,
+                    expected_paise=None,
+                    cause=cause,
+                )
+
+
+def exit_trade(step: Step, trade: Trade, reason: str) -> None:
+    """Put an exit before the gates (reducing orders pass) and intend an order for each open leg."""
+    inputs = gate_inputs(step, trade.underlying, reducing=True)
+    lots = max(leg.open_quantity // leg.lot_size for leg in trade.legs)
+    decision = decide(inputs, limits_in_force(step), lots=lots)
+    gate_seq = emit_decision(
+        step,
+        decision,
+        strategy=trade.strategy,
+        underlying=trade.underlying,
+        action="exit",
+        trade=trade.id,
+        reason=reason,
+        causes=decision_causes(step, trade.position_seq, step.seq),
+    )
+    if not isinstance(decision, Approved):
+        return
+    trade.exit_reason = reason
+    for leg in trade.legs:
+        if leg.open_quantity:
+            _intend_exit(step, trade, leg, gate_seq)
+
+
+def _intend_exit(step: Step, trade: Trade, leg: Leg, gate_seq: int) -> None:
+    side = OPPOSITE[leg.side]
+    quote = step.underlying(trade.underlying).quotes.get(leg.contract.label)
+    expected = None if quote is None else (quote.ask_paise if side == "BUY" else quote.bid_paise)
+    leg.exit_order, leg.exit_over = step.next_id(), False
+    intend_order(
+        step,
+        trade,
+        leg,
+        purpose="exit",
+        order=leg.exit_order,
+        side=side,
+        quantity=leg.open_quantity,
+        expected_paise=expected,
+        cause=gate_seq,
+    )
+
+
+def _exit_reason(step: Step, trade: Trade) -> str | None:
+    if trade.state is State.OPEN:
+        abandoned = all(leg.entry_over for leg in trade.legs) and not _exit_works(trade)
+        return "ENTRY_ABANDONED" if abandoned else None
+    if trade.state is not State.HOLD or _exit_works(trade):
+        return None
+    if step.state.kill is not None:
+        return "KILL"
+    s4 = step.configuration.strategies.S4
+    if s4 is None or trade.held_at is None:
+        return "STRATEGY_REMOVED"
+    due = trade.held_at + s4.hold_minutes * MINUTE_US
+    return "HOLD_ELAPSED" if step.ts >= due else None
+
+
+def _exit_works(trade: Trade) -> bool:
+    """Whether an exit order is on its way."""
+    return any(leg.exit_order is not None and not leg.exit_over for leg in trade.legs)

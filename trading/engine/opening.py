@@ -1,0 +1,91 @@
+"""What a day opens with: the calendar, lots, limits and rates in force as then known."""
+
+from __future__ import annotations
+
+from datetime import date, time
+from typing import TYPE_CHECKING, Any
+
+from trading.engine.configuration import Configuration, seconds_of_day
+from trading.market.calendar import instant_us, session_hours
+from trading.market.contracts import ContractError, lot_figure
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from trading.market.frames import MarketFrame
+
+OPENS_BEFORE_US = 15 * 60_000_000  # a day opens this long before its market does
+
+
+def opening_instant(day: date, frames: Sequence[MarketFrame]) -> int:
+    """Return when a day opens, µs UTC: before its market and before its first frame."""
+    hours = session_hours(day)
+    first_frame = frames[0].available_at if frames else hours.open_us
+    return min(hours.open_us - OPENS_BEFORE_US, first_frame)
+
+
+def day_data(
+    day: date,
+    *,
+    configuration: Configuration,
+    code_version: str,
+    frames: Sequence[MarketFrame],
+    known_at_us: int,
+    state: dict[str, Any],
+    state_digest: str,
+) -> dict[str, Any]:
+    """Return the data of a day.opened. `known_at_us` is when it opens: later announcements are not
+    in it.
+
+    Raises CalendarError for a day that is no market day.
+    """
+    return {
+        "date": day.isoformat(),
+        "configuration": configuration.to_data(),
+        "configuration_digest": configuration.digest,
+        "code_version": code_version,
+        "calendar": _calendar(day, known_at_us),
+        "contracts": _contracts(day, frames),
+        "limits": _limits(configuration),
+        "rates": {"profile": configuration.costs.profile},
+        "history": [],
+        "state": state,
+        "state_digest": state_digest,
+    }
+
+
+def _calendar(day: date, known_at_us: int) -> dict[str, Any]:
+    hours = session_hours(day, known_at_us=known_at_us)
+    return {
+        "midnight_us": instant_us(day, time(0)),
+        "open_us": hours.open_us,
+        "close_us": hours.close_us,
+        "status": hours.status,
+        "source": hours.source,
+    }
+
+
+def _contracts(day: date, frames: Sequence[MarketFrame]) -> dict[str, Any]:
+    """Return lots by underlying and expiry, with the status of each figure; a contract without a
+    known lot is left out.
+    """
+    lots: dict[str, dict[str, int]] = {}
+    statuses: dict[str, dict[str, str]] = {}
+    expiries = sorted({(f.underlying, block.expiry) for f in frames for block in f.chain})
+    for underlying, expiry in expiries:
+        try:
+            figure = lot_figure(underlying, date.fromisoformat(expiry), day)
+        except ContractError:
+            continue
+        lots.setdefault(underlying, {})[expiry] = figure.value
+        statuses.setdefault(underlying, {})[expiry] = figure.status
+    return {"lot_sizes": lots, "lot_statuses": statuses}
+
+
+def _limits(configuration: Configuration) -> dict[str, int]:
+    gates = configuration.gates
+    return {
+        "first_entry_ist_seconds": seconds_of_day(gates.first_entry),
+        "last_entry_ist_seconds": seconds_of_day(gates.last_entry),
+        "chain_age_us": gates.chain_age_seconds * 1_000_000,
+    }

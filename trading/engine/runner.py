@@ -1,0 +1,343 @@
+"""Running a session: feed → engine → log → broker, the only place where the engine meets the world.
+
+Write-ahead: an input and what was derived from it are one durable commit; an order leaves only
+after the commit that holds its intent has returned, and its attempt is committed before it is sent.
+The clock, the paths, the sleep and the broker are arguments.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass
+from itertools import groupby
+from typing import TYPE_CHECKING, Any, Protocol
+
+from journal.events import Event
+from journal.log.errors import LogError
+from journal.log.session import allocate_session_number, session_directory
+from journal.log.writer import LogWriter
+from journal.spool import (
+    SpoolError,
+    kill_file,
+    read_command,
+    settle_command,
+    waiting_commands,
+)
+from trading.engine.engine import Engine
+from trading.engine.inputs import FeedInput, day_inputs
+from trading.engine.opening import day_data, opening_instant
+from trading.engine.orders import order_of_intent, submission_data
+from trading.engine.resume import Resumption, resume
+from trading.execution.paper import BROKER, PaperBroker
+from trading.market.calendar import session_hours
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from datetime import date
+    from pathlib import Path
+
+    from trading.engine.configuration import Configuration
+    from trading.market.frames import MarketFrame
+
+POLL_SECONDS = 0.05
+
+
+class SessionError(LogError):
+    """A session cannot be run as asked."""
+
+
+class Stopped(Exception):  # noqa: N818 - asked for, not an error
+    """The runner was asked to stop; the session can be continued."""
+
+
+class Clock(Protocol):
+    """Wall clock in µs UTC."""
+
+    def __call__(self) -> int: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What to run.
+
+    The session's name, its configuration, the days, and how to get a day's frames.
+    """
+
+    session: str
+    configuration: Configuration
+    days: Sequence[date]
+    frames_of: Callable[[date], list[MarketFrame]]
+    code_version: str
+    speed: float | None  # times real time; None is as fast as possible
+
+
+@dataclass(frozen=True, slots=True)
+class World:
+    """What the runner may touch outside: files, the wall clock, waiting, and whether to stop."""
+
+    var_dir: Path
+    spool_key: str
+    clock: Clock
+    sleep: Callable[[float], None]
+    stopping: Callable[[], bool]
+    progress: Callable[[str], None]
+
+
+class SessionRunner:
+    """One session from where its log ends to its end."""
+
+    def __init__(self, plan: Plan, world: World) -> None:
+        self.plan = plan
+        self.world = world
+        self.engine = Engine(plan.session)
+        self._broker = PaperBroker()
+        self._intents: deque[Event] = deque()
+        self._submitted: dict[str, int] = {}  # order -> seq of its order.submitted
+        self._pace: tuple[int, int] | None = None  # (event time, wall clock) of the last change
+
+    def run(self) -> Engine:
+        """Run to the end; return the engine as it ended.
+
+        Raises SessionError for a finished session or another configuration, LogError when the log
+        cannot be written or continued, Stopped when asked to stop.
+        """
+        session = self.plan.session
+        directory = session_directory(self.world.var_dir, session)
+        number = allocate_session_number(self.world.var_dir, session)
+        with LogWriter(
+            directory, session=session, number=number, clock=self.world.clock
+        ) as self._log:
+            resumption = resume(directory, session)
+            self._refuse_other(resumption)
+            self._continue(resumption)
+            if self.engine.state.next_seq == 1:
+                self._open_session(number)
+            for day in self.plan.days:
+                self._run_day(day, resumption)
+            self._step("session.ended", self.engine.state.ts, {"reason": "feed ended"})
+        return self.engine
+
+    # --- where the log left off ---
+
+    def _refuse_other(self, resumption: Resumption) -> None:
+        session, opening = self.plan.session, resumption.first_opening
+        if resumption.finished:
+            raise SessionError(f"session {session} is finished; choose another name")
+        if opening and opening["configuration_digest"] != self.plan.configuration.digest:
+            raise SessionError(
+                f"session {session} was started with configuration "
+                f"{opening['configuration_digest'][:12]}, "
+                f"not {self.plan.configuration.digest[:12]}; "
+                "continue it with its own or choose another name"
+            )
+
+    def _continue(self, resumption: Resumption) -> None:
+        """Take over the engine, write what a torn batch still owed, and settle orders between
+        intent and answer.
+        """
+        self.engine = resumption.engine
+        if self.engine.state.next_seq > 1:
+            self.world.progress(f"continuing after seq {self.engine.state.next_seq - 1}")
+        if resumption.owed:
+            self._log.commit(resumption.owed)
+        self._broker.restore(resumption.book())
+        for submission in resumption.submissions:
+            if submission.submitted is not None and not submission.cancels:
+                self._submitted[submission.intent.data["order"]] = submission.submitted.seq or 0
+        for submission in resumption.unanswered():
+            assert submission.submitted is not None  # noqa: S101 - that is what unanswered means
+            self._send(submission.intent, cause=(submission.submitted.seq or 0,))
+        self._intents.extend(resumption.unsubmitted())
+        self._submit_intents()
+
+    # --- one day ---
+
+    def _open_session(self, number: int) -> None:
+        first = self.plan.days[0]
+        if self._log.date is None:
+            self._log.open_day(first.isoformat())
+        self._step(
+            "session.opened",
+            opening_instant(first, self.plan.frames_of(first)),
+            {
+                "configuration": self.plan.configuration.to_data(),
+                "configuration_digest": self.plan.configuration.digest,
+                "code_version": self.plan.code_version,
+                "number": number,
+            },
+        )
+
+    def _run_day(self, day: date, resumption: Resumption) -> None:
+        opened = self.engine.state.day
+        iso = day.isoformat()
+        if opened is not None and (iso < opened.date or (iso == opened.date and opened.closed)):
+            return
+        frames = self.plan.frames_of(day)
+        after = None
+        if opened is not None and iso == opened.date:
+            after = resumption.last_feed_key
+        else:
+            self._open_day(day, frames)
+        hours = session_hours(day)
+        inputs = day_inputs(frames, open_us=hours.open_us, close_us=hours.close_us)
+        remaining = (item for item in inputs if after is None or item.sort_key > after)
+        for ts, group in groupby(remaining, key=lambda item: item.ts):
+            self._wait_until(ts)
+            self._take_commands()
+            self._run_instant(list(group), closing=ts >= hours.close_us)
+        self.world.progress(f"{iso} closed at seq {self.engine.state.next_seq - 1}")
+
+    def _open_day(self, day: date, frames: list[MarketFrame]) -> None:
+        iso = day.isoformat()
+        if self._log.date != iso:
+            self._log.open_day(iso)
+        ts = max(opening_instant(day, frames), self.engine.state.ts)
+        data = day_data(
+            day,
+            configuration=self.plan.configuration,
+            code_version=self.plan.code_version,
+            frames=frames,
+            known_at_us=ts,
+            state=self.engine.dump(),
+            state_digest=self.engine.digest(),
+        )
+        self.world.progress(f"{iso} opens, {len(frames)} frames")
+        self._step("day.opened", ts, data, key=iso)
+
+    def _run_instant(self, group: list[FeedInput], *, closing: bool) -> None:
+        """Take everything of one instant: what the broker says first, then the feed's inputs."""
+        ts = group[0].ts
+        for item in group:
+            if item.frame is not None:
+                self._report(self._broker.match(item.frame), ts)
+        if closing:
+            self._report(self._broker.close_day(), ts)
+        for item in group:
+            self._step(item.kind, item.ts, item.data, key=item.key)
+
+    # --- input → commit → orders ---
+
+    def _step(
+        self,
+        kind: str,
+        ts: int,
+        data: dict[str, Any],
+        *,
+        key: str | None = None,
+        cause: tuple[int, ...] = (),
+    ) -> Event:
+        """Give one input to the engine, commit it with what it derived, then let its orders go."""
+        event = Event(
+            session=self.plan.session,
+            seq=self.engine.next_seq,
+            ts=ts,
+            kind=kind,
+            data=data,
+            cause=cause,
+            key=key,
+        )
+        derived = self.engine.on(event)
+        self._log.commit([event, *derived])
+        self._intents.extend(item for item in derived if item.kind == "order.intended")
+        if kind not in {"order.submitted", "broker.report"}:
+            self._submit_intents()
+        return event
+
+    def _submit_intents(self) -> None:
+        """Submit what is intended, in order; answers may intend more."""
+        while self._intents:
+            intent = self._intents.popleft()
+            submitted = self._step(
+                "order.submitted",
+                self.engine.state.ts,
+                submission_data(intent, broker=BROKER),
+                key=intent.data["order"],
+                cause=(intent.seq or 0,),
+            )
+            if intent.data["purpose"] != "cancel":
+                self._submitted[intent.data["order"]] = submitted.seq or 0
+            self._send(intent, cause=(submitted.seq or 0,))
+
+    def _send(self, intent: Event, *, cause: tuple[int, ...]) -> None:
+        """Let an order out of the house (its attempt is durable by now) and log the answer."""
+        ts = self.engine.state.ts
+        order = order_of_intent(intent)
+        if intent.data["purpose"] == "cancel":
+            reports = self._broker.cancel(order.order)
+        else:
+            reports = self._broker.submit(order, at=ts)
+        for report in reports:
+            self._step("broker.report", ts, report, key=report["id"], cause=cause)
+
+    def _report(self, reports: list[dict[str, Any]], ts: int) -> None:
+        for report in reports:
+            cause = self._submitted[report["order"]]
+            self._step("broker.report", ts, report, key=report["id"], cause=(cause,))
+            self._submit_intents()
+
+    # --- people ---
+
+    def _take_commands(self) -> None:
+        """Log and obey what waits in the spool, and the KILL file; each exactly once."""
+        for path in waiting_commands(var_dir=self.world.var_dir, session=self.plan.session):
+            try:
+                command = read_command(path, key=self.world.spool_key)
+            except SpoolError as error:
+                settle_command(path, refused=str(error))
+                self.world.progress(f"refused: {error}")
+                continue
+            if command.id not in self.engine.state.command_ids:
+                self._command(
+                    {
+                        "id": command.id,
+                        "command": command.command,
+                        "arguments": command.arguments,
+                        "actor": command.actor,
+                        "address": command.address,
+                        "reason": command.reason,
+                        "issued_at": command.issued_at,
+                    }
+                )
+            settle_command(path)
+        if self.engine.state.kill is None and kill_file(self.world.var_dir).exists():
+            self._obey_kill_file()
+
+    def _obey_kill_file(self) -> None:
+        path = kill_file(self.world.var_dir)
+        words = path.read_text(errors="replace").strip()
+        self._command(
+            {
+                "id": f"KILL-{path.stat().st_mtime_ns}",
+                "command": "kill",
+                "arguments": {},
+                "actor": "KILL file",
+                "address": "local",
+                "reason": words or "the KILL file exists",
+                "issued_at": path.stat().st_mtime_ns // 1000,
+            }
+        )
+
+    def _command(self, data: dict[str, Any]) -> None:
+        self.world.progress(f"{data['command']} by {data['actor']}: {data['reason']}")
+        self._step("operator.command", self.engine.state.ts, data, key=data["id"])
+
+    # --- pace ---
+
+    def _wait_until(self, ts: int) -> None:
+        """Wait until the wall clock reaches an input's time at the plan's speed, obeying commands
+        meanwhile.
+        """
+        if self.world.stopping():
+            raise Stopped
+        if self.plan.speed is None:
+            return
+        now = self.world.clock()
+        if self._pace is None:
+            self._pace = (ts, now)
+        from_ts, from_clock = self._pace
+        due = from_clock + (ts - from_ts) / self.plan.speed
+        while (now := self.world.clock()) < due:
+            self.world.sleep(min(POLL_SECONDS, (due - now) / 1e6))
+            self._take_commands()
+            if self.world.stopping():
+                raise Stopped

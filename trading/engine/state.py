@@ -1,0 +1,106 @@
+"""Everything the engine remembers between inputs, and its dump.
+
+The state holds integers, text and `FloatWindow`s; a bare float has no place in it (JSON would not
+keep −0.0 or NaN), so the dump restores bit for bit.
+"""
+
+from __future__ import annotations
+
+from hashlib import sha256
+from typing import Any, cast
+
+import msgspec
+
+from journal.log.canonical import canonical_bytes
+from trading.execution.positions import Trade
+from trading.features.window import FloatWindow
+
+
+class Quote(msgspec.Struct, frozen=True):
+    """Best bid and ask of a contract in paise at the last frame that showed it; `at` is that
+    frame's `available_at`.
+    """
+
+    bid_paise: int | None
+    ask_paise: int | None
+    at: int
+
+
+class DayState(msgspec.Struct):
+    """The open day: IST date, market hours in µs UTC, IST midnight in µs UTC, the seq of its
+    day.opened.
+    """
+
+    date: str
+    midnight_us: int
+    open_us: int
+    close_us: int
+    seq: int
+    limits: dict[str, int]
+    lot_sizes: dict[str, dict[str, int]]  # underlying -> expiry -> units
+    closed: bool = False
+
+
+class UnderlyingState(msgspec.Struct):
+    """What was last seen of an underlying."""
+
+    implied_window: FloatWindow
+    frame_seq: int = 0
+    as_of: int | None = None
+    available_at: int | None = None
+    flags: list[str] = []
+    halted: bool = False
+    quotes: dict[str, Quote] = {}  # by contract label, of the contracts in open trades
+
+
+class Kill(msgspec.Struct, frozen=True):
+    """The kill switch as set: by which command (seq), by whom and why."""
+
+    seq: int
+    actor: str
+    reason: str
+
+
+class EngineState(msgspec.Struct):
+    """The whole memory of the engine."""
+
+    next_seq: int = 1
+    ts: int = 0
+    number: int = 0
+    day: DayState | None = None
+    kill: Kill | None = None
+    underlyings: dict[str, UnderlyingState] = {}
+    trades: dict[str, Trade] = {}  # not yet archived, by id
+    realised_paise: int = 0
+    snapshot_seq: int = 0
+    snapshot_minute: int = -1
+    command_ids: list[str] = []
+    counts: dict[str, int] = {}
+    ended: bool = False
+
+
+def dump_state(state: EngineState) -> dict[str, Any]:
+    """Return the state as a JSON value that `restore_state` turns back into an equal one."""
+    return cast("dict[str, Any]", msgspec.to_builtins(state, enc_hook=_encode))
+
+
+def restore_state(data: dict[str, Any]) -> EngineState:
+    """Return the state of a dump; raises msgspec.ValidationError when it is not one."""
+    return msgspec.convert(data, EngineState, dec_hook=_decode)
+
+
+def state_digest(dumped: dict[str, Any]) -> str:
+    """Return the SHA-256 (hex) of a dump's canonical bytes."""
+    return sha256(canonical_bytes(dumped)).hexdigest()
+
+
+def _encode(value: object) -> object:
+    if isinstance(value, FloatWindow):
+        return value.dump()
+    raise NotImplementedError(f"{type(value).__name__} has no place in the engine's state")
+
+
+def _decode(wanted: type, value: Any) -> object:
+    if wanted is FloatWindow:
+        return FloatWindow.restore(value)
+    raise NotImplementedError(f"{wanted.__name__} has no place in the engine's state")

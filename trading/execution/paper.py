@@ -1,0 +1,145 @@
+"""A paper broker that fills at the opposite quote of a later frame, never more than is quoted.
+
+An order sees only frames after the instant it was submitted, so no decision trades on the quote it
+was made from. Orders are valid for the day. The broker is plain data: what it does follows from the
+submitted orders and the frames, so a restart rebuilds it from the log.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from trading.execution.orders import Order
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from trading.execution.orders import Contract
+    from trading.market.frames import MarketFrame
+
+BROKER = "paper"
+
+
+class WorkingOrder(msgspec.Struct):
+    """An order in the paper book; `seen_at` is the instant (µs UTC) up to which frames cannot fill
+    it.
+    """
+
+    order: Order
+    remaining: int
+    seen_at: int
+    reports: int = 0
+
+
+class PaperBroker:
+    """The book of working paper orders. Methods return `broker.report` data in the order they
+    happen.
+    """
+
+    def __init__(self) -> None:
+        self._working: dict[str, WorkingOrder] = {}
+
+    def submit(self, order: Order, *, at: int) -> list[dict[str, Any]]:
+        """Take an order at an instant; acknowledges it."""
+        working = WorkingOrder(order=order, remaining=order.quantity, seen_at=at)
+        self._working[order.order] = working
+        return [_report(working, "ACKED", quantity=0, price_paise=None)]
+
+    def cancel(self, order: str) -> list[dict[str, Any]]:
+        """Cancel what is left of an order; nothing when it no longer works."""
+        working = self._working.pop(order, None)
+        if working is None:
+            return []
+        return [
+            _report(
+                working, "CANCELLED", quantity=0, price_paise=None, reason="cancelled on request"
+            )
+        ]
+
+    def close_day(self) -> list[dict[str, Any]]:
+        """Cancel every working order: orders are valid for the day."""
+        reports = [
+            _report(working, "CANCELLED", quantity=0, price_paise=None, reason="end of day")
+            for working in self._working.values()
+        ]
+        self._working.clear()
+        return reports
+
+    def match(self, frame: MarketFrame) -> list[dict[str, Any]]:
+        """Fill what the frame's quotes allow, oldest order first."""
+        reports = []
+        for working in list(self._working.values()):
+            contract = working.order.contract
+            if contract.underlying != frame.underlying or working.seen_at >= frame.available_at:
+                continue
+            price, quoted = opposite_quote(frame, contract, working.order.side)
+            if price is None:
+                continue
+            working.seen_at = frame.available_at
+            reports.append(self._fill(working, price, quoted))
+        return reports
+
+    def _fill(self, working: WorkingOrder, price: int, quoted: int | None) -> dict[str, Any]:
+        quantity = working.remaining if quoted is None else min(working.remaining, quoted)
+        working.remaining -= quantity
+        status = "PARTIALLY_FILLED" if working.remaining else "FILLED"
+        if not working.remaining:
+            del self._working[working.order.order]
+        return _report(working, status, quantity=quantity, price_paise=price)
+
+    def restore(
+        self, orders: Iterable[tuple[Order, int, list[tuple[int, dict[str, Any]]]]]
+    ) -> None:
+        """Rebuild the book from a log: (order, submitted at, its reports as (ts, data)) in order of
+        submission.
+        """
+        for order, at, reports in orders:
+            working = WorkingOrder(order=order, remaining=order.quantity, seen_at=at)
+            working.reports = len(reports)
+            over = False
+            for ts, report in reports:
+                working.remaining -= report["quantity"]
+                working.seen_at = max(working.seen_at, ts)
+                over = over or report["status"] in {"FILLED", "REJECTED", "CANCELLED"}
+            if not over:
+                self._working[order.order] = working
+
+
+def opposite_quote(
+    frame: MarketFrame, contract: Contract, side: str
+) -> tuple[int | None, int | None]:
+    """Return (price in paise, quoted quantity) a taker meets: the ask to buy, the bid to sell;
+    (None, …) when there is none.
+    """
+    for block in frame.chain:
+        if block.expiry != contract.expiry:
+            continue
+        try:
+            index = block.strike_paise.index(contract.strike_paise)
+        except ValueError:
+            return None, None
+        right = "call" if contract.right == "CE" else "put"
+        quote = "ask" if side == "BUY" else "bid"
+        price = getattr(block, f"{right}_{quote}_paise")[index]
+        return price, getattr(block, f"{right}_{quote}_quantity")[index]
+    return None, None
+
+
+def _report(
+    working: WorkingOrder, status: str, *, quantity: int, price_paise: int | None, reason: str = ""
+) -> dict[str, Any]:
+    working.reports += 1
+    order = working.order
+    return {
+        "id": f"{BROKER}-{order.order}-{working.reports}",
+        "order": order.order,
+        "broker": BROKER,
+        "broker_order": f"{BROKER}-{order.order}",
+        "status": status,
+        "quantity": quantity,
+        "price_paise": price_paise,
+        "expected_paise": order.expected_paise,
+        "reason": reason or None,
+    }

@@ -1,0 +1,113 @@
+"""`manage.py trade`: run a session over stored market data."""
+
+from __future__ import annotations
+
+import json
+import math
+import signal
+import time
+from argparse import ArgumentTypeError
+from dataclasses import asdict
+from datetime import date
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandError
+
+from journal.log.errors import LogError
+from journal.secrets import read_or_create_secret
+from trading.engine.configuration import ConfigurationError
+from trading.engine.runner import Stopped, World
+from trading.market.calendar import CalendarError
+from trading.market.store import StoreError
+from trading.services import Wish, session_run
+
+if TYPE_CHECKING:
+    from argparse import ArgumentParser
+
+
+class Command(BaseCommand):
+    help = (
+        "Run a trading session over stored market data. An unfinished session of that name "
+        "continues; a finished one, or another configuration, is refused."
+    )
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("--session", required=True, help="the session's name")
+        parser.add_argument("--config", type=Path, help="a TOML file (default: trial.toml)")
+        parser.add_argument("--from", dest="from_date", type=_date, metavar="YYYY-MM-DD")
+        parser.add_argument("--to", dest="to_date", type=_date, metavar="YYYY-MM-DD")
+        parser.add_argument("--underlying", action="append", help="may be given more than once")
+        parser.add_argument("--strategies", type=_names, help="comma-separated, for example S4")
+        parser.add_argument(
+            "--speed", type=_speed, default=None, help="times real time, or max (the default)"
+        )
+        parser.add_argument("--json", action="store_true", help="report as JSON")
+
+    def handle(self, **options: Any) -> None:
+        wish = Wish(
+            session=options["session"],
+            configuration_file=options["config"],
+            from_date=options["from_date"],
+            to_date=options["to_date"],
+            underlyings=tuple(options["underlying"]) if options["underlying"] else None,
+            strategies=options["strategies"],
+            speed=options["speed"],
+        )
+        try:
+            outcome = session_run(
+                wish=wish,
+                default_configuration=settings.BASE_DIR / "trial.toml",
+                world=self._world(),
+            )
+        except Stopped:
+            raise CommandError("stopped; run the same command again to continue") from None
+        except (ConfigurationError, LogError, StoreError, CalendarError) as error:
+            raise CommandError(str(error)) from None
+        if options["json"]:
+            self.stdout.write(json.dumps(asdict(outcome), sort_keys=True))
+            return
+        counts = outcome.counts
+        self.stdout.write(
+            f"session {outcome.session} finished: {outcome.events} events, "
+            f"{counts.get('signal.emitted', 0)} signals evaluated, "
+            f"{counts.get('order.intended', 0)} orders, realised "
+            f"₹{outcome.realised_paise / 100:,.2f} {outcome.costs}; log in {outcome.directory}"
+        )
+
+    def _world(self) -> World:
+        stop: list[int] = []
+        signal.signal(signal.SIGTERM, lambda number, _: stop.append(number))
+        signal.signal(signal.SIGINT, lambda number, _: stop.append(number))
+        return World(
+            var_dir=settings.VAR_DIR,
+            spool_key=read_or_create_secret(settings.VAR_DIR / "secrets" / "spool.key"),
+            clock=lambda: time.time_ns() // 1000,
+            sleep=time.sleep,
+            stopping=lambda: bool(stop),
+            progress=self.stderr.write,
+        )
+
+
+def _date(text: str) -> date:
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        raise ArgumentTypeError(f"{text!r} is not a date, expected YYYY-MM-DD") from None
+
+
+def _names(text: str) -> tuple[str, ...]:
+    return tuple(name.strip() for name in text.split(",") if name.strip())
+
+
+def _speed(text: str) -> float | None:
+    if text == "max":
+        return None
+    try:
+        speed = float(text)
+    except ValueError:
+        speed = math.nan
+    if not 0 < speed < math.inf:
+        raise ArgumentTypeError(f"{text!r} is no speed, expected a number above 0, or max")
+    return speed
