@@ -40,7 +40,7 @@ class Account:
 
 
 def server_account() -> Account | None:
-    """Return the account servers run as: None for an ordinary user (themselves), `nobody` for root."""
+    """Return the account servers run as: `nobody` for root, None (themselves) for others."""
     if os.geteuid() != 0:
         return None
     for name in ("nobody", "daemon"):
@@ -69,7 +69,7 @@ def own_name() -> str:
 
 
 def can_enter(directory: Path, account: Account | None) -> bool:
-    """Tell whether `account` (None: ourselves, always) may walk down to `directory`."""
+    """Tell whether `account` (None: ourselves) may walk down to `directory`."""
     if account is None:
         return True
     return all(_may_search(part.stat(), account) for part in [directory, *directory.parents])

@@ -11,6 +11,7 @@ import os
 import signal
 import time
 from dataclasses import asdict, dataclass
+from functools import partial
 from typing import IO, TYPE_CHECKING
 
 from brahmastra_site.launcher import children
@@ -34,8 +35,15 @@ class Kept:
 
     process: subprocess.Popen[bytes]
     urls: dict[str, str]
+    directory: Path
     start: Callable[[], subprocess.Popen[bytes]]
-    stop: Callable[[subprocess.Popen[bytes]], None]
+    stop_process: Callable[[subprocess.Popen[bytes]], None]
+
+    def stop(self) -> None:
+        """Stop the server and remove the directory of its socket, which a start makes again."""
+        self.stop_process(self.process)
+        with contextlib.suppress(OSError):
+            self.directory.rmdir()
 
 
 def keep(var_dir: Path, wanted: list[str]) -> int:
@@ -58,9 +66,9 @@ def keep(var_dir: Path, wanted: list[str]) -> int:
             _say(str(error))
             return 1
         finally:
-            for server in reversed(kept.values()):
-                server.stop(server.process)
             (var_dir / "run" / "servers.json").unlink(missing_ok=True)
+            for server in reversed(kept.values()):
+                server.stop()
     return 0
 
 
@@ -70,14 +78,16 @@ def _refuse(_number: int, _frame: object) -> None:
 
 def _start_kept_postgres(var_dir: Path) -> Kept:
     cluster = locate_cluster(var_dir)
+    process = start_postgres(cluster)
     return Kept(
-        start_postgres(cluster), cluster.urls(), lambda: start_postgres(cluster), stop_postgres
+        process, cluster.urls(), cluster.socket, partial(start_postgres, cluster), stop_postgres
     )
 
 
 def _start_kept_valkey(var_dir: Path) -> Kept:
     bus = locate_bus(var_dir)
-    return Kept(start_valkey(bus), {"REDIS_URL": bus.url()}, lambda: start_valkey(bus), stop_valkey)
+    urls = {"REDIS_URL": bus.url()}
+    return Kept(start_valkey(bus), urls, bus.directory, partial(start_valkey, bus), stop_valkey)
 
 
 _STARTERS = {"postgres": _start_kept_postgres, "valkey": _start_kept_valkey}

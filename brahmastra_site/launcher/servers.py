@@ -13,7 +13,8 @@ import json
 import os
 import subprocess
 import sys
-from contextlib import contextmanager, suppress
+import time
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import IO, TYPE_CHECKING
 
@@ -26,8 +27,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 DATABASE_VARIABLES = ("DATABASE_URL", "MIRROR_DATABASE_URL", "AUDIT_OWNER_URL")
-# An unused keeper needs some milliseconds to notice; a used one goes on without us.
-_FAREWELL_SECONDS = 3.0
+# A keeper that finds itself alone begins to stop, and says so, well within this time.
+_NOTICE_SECONDS = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,11 +71,14 @@ def servers(var_dir: Path, environment: Mapping[str, str] | None = None) -> Iter
     if not wanted:
         yield Servers(environment=named, started=False)
         return
-    with _users_lock(var_dir):
-        keeper, found = _attach_or_start(var_dir, wanted)
-        yield Servers(environment={**found, **named}, started=keeper is not None)
-    if keeper is not None:
-        _await_end(keeper)
+    keeper = None
+    try:
+        with _users_lock(var_dir):
+            keeper, found = _attach_or_start(var_dir, wanted)
+            yield Servers(environment={**found, **named}, started=keeper is not None)
+    finally:
+        if keeper is not None:
+            _await_end(keeper, var_dir)
 
 
 def _named_servers(environment: Mapping[str, str]) -> dict[str, str]:
@@ -169,8 +173,14 @@ def _first_line(stream: IO[str] | None) -> str:
     return stream.readline().strip() if stream else ""
 
 
-def _await_end(keeper: subprocess.Popen[str]) -> None:
-    with suppress(subprocess.TimeoutExpired):
-        keeper.wait(_FAREWELL_SECONDS if keeper.poll() is None else None)
+def _await_end(keeper: subprocess.Popen[str], var_dir: Path) -> None:
+    """Wait for the keeper to end when we were the last user; leave it to the others when not."""
+    deadline = time.monotonic() + _NOTICE_SECONDS
+    while (var_dir / "run" / "servers.json").exists() and keeper.poll() is None:
+        if time.monotonic() > deadline:
+            break
+        time.sleep(0.01)
+    else:
+        keeper.wait()
     if keeper.stdout:
         keeper.stdout.close()
