@@ -14,14 +14,12 @@ from django.db import models
 
 from journal.events import public_id
 from journal.log.session import ID_STRIDE
+from journal.mirror import SUMMARISED_KINDS
 
 if TYPE_CHECKING:
     from typing import Self
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-
-# Their rows keep a summary of `data`; the log keeps the whole (docs/foundations.md, Audit store).
-SUMMARISED_KINDS = frozenset({"market.frame", "day.opened"})
 
 
 class Session(models.Model):

@@ -15,7 +15,7 @@ _HEAD = b'{"event":'
 _HASH = b',"hash":"'
 _PREV = b'","prev":"'
 _TAIL = b'"}\n'
-_TAIL_LENGTH = len(_HASH) + 64 + len(_PREV) + 64 + len(_TAIL)
+TAIL_LENGTH = len(_HASH) + 64 + len(_PREV) + 64 + len(_TAIL)
 
 
 def event_bytes(*, body: bytes, line: int, commit: int, rec: int) -> bytes:
@@ -42,7 +42,7 @@ def split_line(raw: bytes) -> tuple[bytes, str, str]:
 
     ValueError says which fixed part is wrong.
     """
-    tail = len(raw) - _TAIL_LENGTH
+    tail = len(raw) - TAIL_LENGTH
     if tail < len(_HEAD) or not raw.startswith(_HEAD):
         raise ValueError(f"a line starts with {_HEAD.decode()}")
     hash_at = tail + len(_HASH)
@@ -62,3 +62,11 @@ def split_line(raw: bytes) -> tuple[bytes, str, str]:
         )
     except UnicodeDecodeError:
         raise ValueError("hash and prev are 64 hexadecimal digits") from None
+
+
+def tail_hash(tail: bytes) -> str | None:
+    """Return the hash in the last TAIL_LENGTH bytes of a stored line; None when they are not."""
+    hash_at = len(_HASH)
+    if len(tail) != TAIL_LENGTH or not tail.startswith(_HASH) or not tail.endswith(_TAIL):
+        return None
+    return tail[hash_at : hash_at + 64].decode("ascii", errors="replace")

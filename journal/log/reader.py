@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from journal.events import Event, event_from_body
-from journal.log.chain import GENESIS, chained_hash, split_line
+from journal.log.chain import GENESIS, TAIL_LENGTH, chained_hash, split_line, tail_hash
 from journal.log.errors import TamperedError
 from journal.log.head import Head, read_head
 from journal.log.session import day_files
@@ -131,6 +131,19 @@ def position_of(line: LogLine) -> Position:
 def head_position(head: Head) -> Position:
     """Return the position of the durable end."""
     return Position(file=head.file, offset=head.offset, line=head.line, hash=head.hash)
+
+
+def hash_before(directory: Path, position: Position) -> str | None:
+    """Return the hash of the stored line that ends at a position, None when no line ends there.
+
+    It looks past the published head, which a power cut may leave behind lines that are durable.
+    """
+    try:
+        with (directory / position.file).open("rb") as file:
+            file.seek(max(0, position.offset - TAIL_LENGTH))
+            return tail_hash(file.read(min(position.offset, TAIL_LENGTH)))
+    except FileNotFoundError:
+        return None
 
 
 def _lines_after(

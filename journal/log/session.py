@@ -42,18 +42,17 @@ def session_directory(var_dir: Path, name: str) -> Path:
 
 def existing_session_directory(var_dir: Path, name: str) -> Path:
     """Return the directory of a session that has a log; `name` may also be a path to one."""
-    as_path = Path(name)
-    if as_path.is_dir() and day_files(as_path):
-        return as_path
-    if not _NAME.match(name):
+    is_name = _NAME.match(name) is not None
+    if is_name and day_files(session_directory(var_dir, name)):
+        return session_directory(var_dir, name)
+    if day_files(Path(name)):
+        return Path(name)
+    if not is_name:
         raise UnknownSessionError(f"{name}: neither a session's name nor a directory with a log")
-    directory = session_directory(var_dir, name)
-    if not day_files(directory):
-        known = ", ".join(session_names(var_dir)) or "none yet"
-        raise UnknownSessionError(
-            f"session {name!r} has no log in {directory.parent}; known: {known}"
-        )
-    return directory
+    known = ", ".join(session_names(var_dir)) or "none yet"
+    raise UnknownSessionError(
+        f"session {name!r} has no log in {sessions_directory(var_dir)}; known: {known}"
+    )
 
 
 def session_names(var_dir: Path) -> list[str]:

@@ -1,0 +1,213 @@
+"""What is done with the journal: the audit store filled, rebuilt and compared with the logs, and
+trading stopped.
+"""
+
+from __future__ import annotations
+
+import time
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+from uuid import uuid4
+
+import psycopg
+from django.conf import settings
+from django.db import connections
+
+from journal import mirror
+from journal.live import open_sessions
+from journal.log.head import read_head
+from journal.log.session import (
+    existing_session_directory,
+    replace_file,
+    session_directory,
+    session_names,
+)
+from journal.mirror import Comparison, MirrorError
+from journal.secrets import read_or_create_secret
+from journal.spool import Command, SpoolError, kill_file, write_command
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+    from pathlib import Path
+
+CHECK_PATIENCE_SECONDS = 2.0  # a mirror that follows is never this far behind
+
+
+# --- the mirror -----------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Mirrored:
+    """What a catch-up or a rebuild did to a session: lines moved, and where the store ends."""
+
+    session: str
+    moved: int
+    line: int
+    hash: str
+
+
+def mirror_catch_up(*, sessions: Sequence[str] = ()) -> list[Mirrored]:
+    """Move everything durable of the named sessions (default: all) into the audit store.
+
+    Raises MirrorError: one line a session that could not be mirrored; the others are.
+    """
+    done: list[Mirrored] = []
+    alarms: list[str] = []
+    directories = _directories(sessions)
+    with _store("mirror") as connection:
+        for directory in directories:
+            try:
+                done.append(_mirrored(directory, mirror.catch_up(connection, directory)))
+            except MirrorError as error:
+                alarms.append(str(error))
+    if alarms:
+        raise MirrorError("\n".join(alarms))
+    return done
+
+
+def mirror_follow(*, stopped: Callable[[], bool], report: Callable[[str], None]) -> None:
+    """Mirror every session until `stopped()`; raises MirrorError when a session cannot be."""
+    with _one_line_errors():
+        mirror.follow(
+            connect=lambda: _connect("mirror"),
+            var_dir=settings.VAR_DIR,
+            stopped=stopped,
+            report=report,
+        )
+
+
+def mirror_rebuild(*, sessions: Sequence[str] = ()) -> list[Mirrored]:
+    """Drop the rows of the named sessions (default: all that have a log) and fill them again.
+
+    Raises MirrorError, before anything of a session is dropped, when its log does not verify.
+    """
+    directories = _directories(sessions)
+    with _store("owner") as owner, _store("mirror") as connection:
+        return [
+            _mirrored(directory, mirror.rebuild(owner, connection, directory))
+            for directory in directories
+        ]
+
+
+def mirror_compare(*, sessions: Sequence[str] = ()) -> list[Comparison]:
+    """Compare the audit store with the logs of the named sessions; without names with all of them,
+    and then a session that has rows and no log is a difference too.
+    """
+    directories = _directories(sessions)
+    with _store("mirror") as connection:
+        results = [
+            mirror.compare(connection, directory, patience_seconds=CHECK_PATIENCE_SECONDS)
+            for directory in directories
+        ]
+        if not sessions:
+            known = {directory.name for directory in directories}
+            results += mirror.strays(connection, known)
+    return results
+
+
+def _directories(sessions: Sequence[str]) -> list[Path]:
+    """Return the logs of the named sessions; only those of this `VAR_DIR` have numbers of it."""
+    known = session_names(settings.VAR_DIR)
+    for name in sessions:
+        if name not in known:
+            listed = ", ".join(known) or "none yet"
+            raise MirrorError(f"session {name!r} has no log in {settings.VAR_DIR}; known: {listed}")
+    return [session_directory(settings.VAR_DIR, name) for name in sessions or known]
+
+
+def _mirrored(directory: Path, moved: int) -> Mirrored:
+    head = read_head(directory)
+    line, digest = (head.line, head.hash) if head is not None else (0, "")
+    return Mirrored(session=directory.name, moved=moved, line=line, hash=digest)
+
+
+@contextmanager
+def _store(alias: str) -> Iterator[psycopg.Connection[Any]]:
+    with _one_line_errors(), _connect(alias) as connection:
+        yield connection
+
+
+def _connect(alias: str) -> psycopg.Connection[Any]:
+    """Return a connection of its own with the settings of a database alias.
+
+    Not Django's: the mirror commits for itself, reconnects for itself and outlives requests.
+    """
+    parameters = connections[alias].get_connection_params()
+    return psycopg.connect(**parameters | {"connect_timeout": 5}, autocommit=True)
+
+
+@contextmanager
+def _one_line_errors() -> Iterator[None]:
+    try:
+        yield
+    except psycopg.Error as error:
+        text = str(error).strip().partition("\n")[0] or type(error).__name__
+        raise MirrorError(f"audit store: {text}") from error
+
+
+# --- stopping trading -----------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Killed:
+    """What a kill reached: the sessions a command was written to, the KILL file when it was made or
+    was there already, and what went wrong on the way.
+    """
+
+    sessions: tuple[str, ...]
+    file: Path | None
+    problems: tuple[str, ...]
+
+
+def trading_kill(
+    *, var_dir: Path, sessions: Sequence[str] = (), actor: str, address: str, reason: str
+) -> Killed:
+    """Stop trading in the named sessions; without names in every session that is not finished and,
+    with the file `VAR_DIR/KILL`, in whatever starts later.
+
+    Needs no database, no web and no Valkey. It stops what it can: a part that fails is in
+    `problems` and does not hold up the rest. Raises LogError for a session without a log, before
+    anything is written.
+    """
+    named = [existing_session_directory(var_dir, name).name for name in sessions]
+    problems: list[str] = []
+    file = None if sessions else _write_kill_file(var_dir, f"{actor}: {reason}", problems)
+    reached: list[str] = []
+    try:
+        key = read_or_create_secret(var_dir / "secrets" / "spool.key")
+        for session in named or open_sessions(var_dir):
+            _write_kill(var_dir, key, session, actor=actor, address=address, reason=reason)
+            reached.append(session)
+    except (OSError, SpoolError) as error:
+        problems.append(str(error))
+    return Killed(sessions=tuple(reached), file=file, problems=tuple(problems))
+
+
+def _write_kill(
+    var_dir: Path, key: str, session: str, *, actor: str, address: str, reason: str
+) -> None:
+    command = Command(
+        id=str(uuid4()),
+        session=session,
+        command="kill",
+        arguments={},
+        actor=actor,
+        address=address,
+        reason=reason,
+        issued_at=time.time_ns() // 1000,
+    )
+    write_command(var_dir=var_dir, key=key, command=command)
+
+
+def _write_kill_file(var_dir: Path, text: str, problems: list[str]) -> Path | None:
+    """Make the KILL file; one that is there stays as it is: it says who stopped trading first."""
+    path = kill_file(var_dir)
+    try:
+        var_dir.mkdir(parents=True, exist_ok=True)
+        if not path.exists():
+            replace_file(path, f"{text}\n".encode())
+    except OSError as error:
+        problems.append(str(error))
+        return None
+    return path
