@@ -229,7 +229,7 @@ class _Steps:
             code = process.wait()
         finally:
             children.stop_child(process)
-        said = log.read_text(errors="replace").strip()
+        said = log.read_text(errors="replace").rstrip()
         if secret:
             log.unlink()
         if code != 0:

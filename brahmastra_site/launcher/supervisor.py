@@ -109,11 +109,16 @@ class Supervisor:
             for running in self._running
         )
 
-    def stop(self) -> None:
-        """Stop every programme in the opposite order of their start, their children included."""
+    def stop(self, *, grace: float = 10.0) -> None:
+        """Stop every programme in the opposite order of their start, their children included.
+
+        Each has `grace` seconds to end by itself.
+        """
         for running in reversed(self._running):
             if running.process is not None:
-                children.stop_child(running.process, number=running.programme.stop_signal)
+                children.stop_child(
+                    running.process, number=running.programme.stop_signal, grace=grace
+                )
                 running.process = None
 
 

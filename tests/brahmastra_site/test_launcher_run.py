@@ -172,7 +172,7 @@ def test_stopping_takes_deaf_programmes_and_grandchildren(tmp_path: Path) -> Non
     while "ready" not in log.read_text():
         time.sleep(0.02)
     assert len(processes_of(tmp_path)) == 2
-    house.stop()
+    house.stop(grace=0.3)
     assert processes_of(tmp_path) == []
 
 
