@@ -21,6 +21,17 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 _BODY_START = len(b'{"body":')
+_LOG_FIELDS = {"commit", "line", "rec"}
+_BODY_TYPES: dict[str, tuple[type, ...]] = {
+    "cause": (list,),
+    "data": (dict,),
+    "key": (str, type(None)),
+    "kind": (str,),
+    "seq": (int, type(None)),
+    "session": (str,),
+    "ts": (int,),
+    "v": (int,),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,6 +214,28 @@ def parse_line(path: Path, *, offset: int, raw: bytes, number: int, previous: st
         raise TamperedError(
             path=path, line=number, reason=f"not JSON ({error})", expected=digest
         ) from None
+    problem = _shape_problem(parsed)
+    if problem:
+        raise TamperedError(path=path, line=number, reason=problem, expected=digest)
     return LogLine(
         file=path.name, offset=offset, raw=raw, event=event, hash=digest, prev=prev, parsed=parsed
     )
+
+
+def _shape_problem(parsed: Any) -> str | None:
+    """Say what keeps a parsed event from being one, so that every reader may rely on its fields."""
+    if type(parsed) is not dict or set(parsed) != {"body", "log"}:
+        return "an event has exactly body and log"
+    body, log = parsed["body"], parsed["log"]
+    if type(log) is not dict or set(log) != _LOG_FIELDS:
+        return "log has exactly commit, line and rec"
+    if any(type(value) is not int for value in log.values()):
+        return "commit, line and rec are integers"
+    if type(body) is not dict or set(body) != set(_BODY_TYPES):
+        return f"a body has exactly {', '.join(_BODY_TYPES)}"
+    for name, types in _BODY_TYPES.items():
+        if type(body[name]) not in types:
+            return f"{name} is a {type(body[name]).__name__}"
+    if any(type(cause) is not int for cause in body["cause"]):
+        return "causes are integers"
+    return None

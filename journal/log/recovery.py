@@ -51,7 +51,7 @@ def recover(directory: Path, *, now_us: int) -> TornTail | None:
     head = read_head(directory)
     _refuse_missing_files(directory, files, head)
     last = files[-1]
-    good_end, good_line, failure = _scan(last)
+    good_end, good_line, failure = scan(last)
     if head is not None and head.file == last.name and good_end < head.offset:
         raise failure or TamperedError(
             path=last,
@@ -61,11 +61,13 @@ def recover(directory: Path, *, now_us: int) -> TornTail | None:
         )
     if failure is None:
         return None
-    _refuse_corruption(last, good_end, failure)
+    if later_batch_follows(last, good_end, failure.line):
+        raise failure
     return _move_aside(last, good_end, reason=failure.reason, now_us=now_us)
 
 
-def _scan(path: Path) -> tuple[int, int, TamperedError | None]:
+def scan(path: Path) -> tuple[int, int, TamperedError | None]:
+    """Return (bytes and last line number of a file's unbroken chain, what breaks it)."""
     end, number = 0, 0
     try:
         for line in read_file(path):
@@ -85,15 +87,13 @@ def _refuse_missing_files(directory: Path, files: list[Path], head: Head | None)
         )
 
 
-def _refuse_corruption(path: Path, good_end: int, failure: TamperedError) -> None:
-    """Refuse when a line after the bad one belongs to a batch begun after it."""
+def later_batch_follows(path: Path, good_end: int, bad_line: int) -> bool:
+    """Tell whether a line after the first bad one belongs to a batch begun after it."""
     with path.open("rb") as file:
         file.seek(good_end)
         tail = file.read()
-    for raw in tail.splitlines(keepends=True)[1:]:
-        commit = _commit_of(raw)
-        if commit is not None and commit > failure.line:
-            raise failure
+    commits = (_commit_of(raw) for raw in tail.splitlines(keepends=True)[1:])
+    return any(commit is not None and commit > bad_line for commit in commits)
 
 
 def _commit_of(raw: bytes) -> int | None:

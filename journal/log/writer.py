@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from journal.events import Event
 from journal.log.chain import GENESIS, chained_hash, event_bytes, line_bytes
-from journal.log.errors import LogError, LogLockedError, LogPoisonedError
+from journal.log.errors import LogError, LogLockedError, LogPoisonedError, TamperedError
 from journal.log.head import Head, publish_head
 from journal.log.merkle import MerkleTree
 from journal.log.reader import LogLine, read_file
@@ -60,17 +60,22 @@ class LogWriter:
         self._previous = GENESIS
         self._tree = MerkleTree()
         self._file: Path | None = None
-        for path in day_files(self.directory):
+        files = day_files(self.directory)
+        for path in files:
             last: LogLine | None = None
-            for last in read_file(path, first_line=self.line + 1 if self.line else None):
+            for last in read_file(path, first_line=self.line + 1):
                 self._tree.append(last.event)
                 self.line = last.line
             if last is not None:
                 self._file = path
                 self._previous = bytes.fromhex(last.hash)
                 self._offset = last.offset + last.length
+            elif path == files[-1]:
+                path.unlink()  # a day that was being opened when the last writer died
             else:
-                path.unlink()  # its only line was torn, and moved aside
+                raise TamperedError(
+                    path=path, line=self.line + 1, reason="empty file", expected="log.opened"
+                )
         if self._file is not None:
             self._descriptor = os.open(self._file, os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC)
             # Lines that were durable but not yet acknowledged when the last writer died are part of
@@ -91,29 +96,43 @@ class LogWriter:
         """Rotate to the file of an IST date (ISO text); its first line names the file before."""
         if self._file is not None and date <= self._file.stem:
             raise LogError(f"{self.directory}: day {date} does not follow {self._file.stem}")
-        previous = None
-        if self._file is not None:
-            os.close(self._descriptor)
-            previous = {
-                "file": self._file.name,
-                "hash": self._previous.hex(),
-                "line": self.line,
-                "root": self._tree.root().hex(),
-            }
-        path = self.directory / f"{date}.jsonl"
-        flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
-        self._descriptor = os.open(path, flags, 0o644)
-        self._file, self._offset, self._previous = path, 0, GENESIS
+        if self._poisoned:
+            raise LogPoisonedError(f"{self._file}: an earlier write failed; restart to recover")
         opened = {
             "date": date,
             "number": self.number,
-            "previous": previous,
+            "previous": self._link(),
             "writer": WRITER_FORMAT,
         }
+        self._start_file(self.directory / f"{date}.jsonl")
         self._append_bookkeeping("log.opened", opened)
-        sync_directory(self.directory)
-        if self.torn is not None and previous is None:
+        if self.torn is not None and opened["previous"] is None:
             self._append_bookkeeping("log.recovered", asdict(self.torn))
+
+    def _link(self) -> dict[str, object] | None:
+        """Return what the next file's first record says of this one."""
+        if self._file is None:
+            return None
+        return {
+            "file": self._file.name,
+            "hash": self._previous.hex(),
+            "line": self.line,
+            "root": self._tree.root().hex(),
+        }
+
+    def _start_file(self, path: Path) -> None:
+        """Go on in a new file, whose name is durable before anything in it is acknowledged."""
+        flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
+        try:
+            descriptor = os.open(path, flags, 0o644)
+            if self._descriptor >= 0:
+                os.close(self._descriptor)
+            self._descriptor = descriptor
+            sync_directory(self.directory)
+        except OSError as error:
+            self._poisoned = True
+            raise LogPoisonedError(f"{path}: {error.strerror}; nothing more is accepted") from error
+        self._file, self._offset, self._previous = path, 0, GENESIS
 
     def commit(self, events: Sequence[Event]) -> int:
         """Append a batch and make it durable; return the number of its last line.
@@ -134,14 +153,14 @@ class LogWriter:
         try:
             _write_all(self._descriptor, b"".join(chunks))
             os.fdatasync(self._descriptor)
+            self.line, self._previous = line, previous
+            self._offset += sum(map(len, chunks))
+            self._publish()
         except OSError as error:
             self._poisoned = True
             raise LogPoisonedError(
                 f"{self._file}: {error.strerror}; nothing more is accepted"
             ) from error
-        self.line, self._previous = line, previous
-        self._offset += sum(map(len, chunks))
-        self._publish()
         return self.line
 
     def _chain(self, bodies: Sequence[bytes]) -> tuple[list[bytes], bytes, int]:

@@ -1,0 +1,175 @@
+"""`manage.py log verify|tail|show SESSION`: the log itself, without any server."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import time
+from dataclasses import asdict
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+from zoneinfo import ZoneInfo
+
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandError
+
+from journal.log.errors import LogError, TamperedError
+from journal.log.lookup import event_at, last_lines
+from journal.log.reader import position_of, read_after
+from journal.log.session import existing_session_directory
+from journal.log.verification import Verification, verify_session
+
+if TYPE_CHECKING:
+    from argparse import ArgumentParser
+    from pathlib import Path
+
+    from journal.log.reader import LogLine
+
+IST = ZoneInfo("Asia/Kolkata")
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+POLL_SECONDS = 0.1
+
+
+class Command(BaseCommand):
+    help = "Verify a session's log, or look at it. Reads files only: no server is needed."
+    requires_system_checks: list[str] = []  # noqa: RUF012 - Django's name
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        ways = parser.add_subparsers(dest="way", required=True, metavar="verify|tail|show")
+        verify = ways.add_parser("verify", help="check every line: chain, bytes, numbers, causes")
+        tail = ways.add_parser("tail", help="the last lines")
+        show = ways.add_parser("show", help="one event, with its hash, place and causes")
+        for way in (verify, tail, show):
+            way.add_argument("session", help="a session's name, or a path to its directory")
+            way.add_argument("--json", action="store_true", help="report as JSON")
+        tail.add_argument("-n", type=int, default=10, dest="count", help="how many (default 10)")
+        tail.add_argument("--follow", action="store_true", help="go on with what becomes durable")
+        show.add_argument("seq", type=int, help="the event's number within the session")
+
+    def handle(self, *, way: str, session: str, **options: Any) -> None:
+        try:
+            directory = existing_session_directory(settings.VAR_DIR, session)
+            if way == "verify":
+                self._verify(directory, as_json=options["json"])
+            elif way == "tail":
+                self._tail(directory, options["count"], options["follow"], as_json=options["json"])
+            else:
+                self._show(directory, session, options["seq"], as_json=options["json"])
+        except LogError as error:
+            raise CommandError(str(error)) from error
+        except BrokenPipeError:  # the reader of a pipe has seen enough
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        except OSError as error:
+            raise CommandError(f"{session}: {error}") from error
+
+    # --- verify ---
+
+    def _verify(self, directory: Path, *, as_json: bool) -> None:
+        try:
+            verified = verify_session(directory)
+        except TamperedError as error:
+            if as_json:
+                self.stdout.write(json.dumps(_refusal(error)))
+            raise
+        if as_json:
+            self.stdout.write(json.dumps({"holds": True} | asdict(verified)))
+        else:
+            self._write_verdict(verified)
+
+    def _write_verdict(self, verified: Verification) -> None:
+        self.stdout.write(
+            f"session {verified.session}: {verified.lines} lines, {verified.events} events: "
+            "every line holds"
+        )
+        for file in verified.files:
+            self.stdout.write(
+                f"  {file.file}  {file.lines} lines, {file.bytes} bytes, head {file.head}"
+            )
+        self.stdout.write(f"  head {verified.head}")
+        self.stdout.write(f"  root {verified.root}")
+        for name in verified.torn:
+            self.stdout.write(f"  moved aside by a recovery, not part of the log: {name}")
+        if verified.unfinished:
+            self.stdout.write(
+                f"  {verified.unfinished} bytes after the durable head are no whole batch: "
+                "being written, or torn by a crash"
+            )
+
+    # --- tail ---
+
+    def _tail(self, directory: Path, count: int, follow: bool, *, as_json: bool) -> None:  # noqa: FBT001
+        if count < 0:
+            raise CommandError(f"-n {count}: expected 0 or more lines")
+        lines = last_lines(directory, max(count, 1))
+        for line in lines[-count:] if count else []:
+            self._write_line(line, as_json=as_json)
+        position = position_of(lines[-1]) if lines else None
+        try:
+            while follow:
+                for line in read_after(directory, position):
+                    self._write_line(line, as_json=as_json)
+                    position = position_of(line)
+                self.stdout.flush()
+                time.sleep(POLL_SECONDS)
+        except KeyboardInterrupt:
+            return
+
+    def _write_line(self, line: LogLine, *, as_json: bool) -> None:
+        body = line.body
+        if as_json:
+            self.stdout.write(line.raw.decode(), ending="")
+            return
+        seq = "-" if body["seq"] is None else body["seq"]
+        causes = ",".join(map(str, body["cause"])) or "-"
+        self.stdout.write(
+            f"{seq:>8}  {_ist(body['ts'])}  {body['kind']:<18}  {body['key'] or '-':<16}  "
+            f"from {causes}  {line.hash[:16]}"
+        )
+
+    # --- show ---
+
+    def _show(self, directory: Path, session: str, seq: int, *, as_json: bool) -> None:
+        line = event_at(directory, seq)
+        if line is None:
+            last = last_lines(directory, 1)
+            end = f"the log ends at line {last[0].line}" if last else "the log is empty"
+            raise CommandError(f"session {session} has no event {seq}; {end}")
+        causes = [event_at(directory, cause) for cause in line.body["cause"]]
+        place = {
+            "file": line.file,
+            "line": line.line,
+            "offset": line.offset,
+            "length": line.length,
+            "hash": line.hash,
+            "prev": line.prev,
+        }
+        named = [{"seq": c.body["seq"], "kind": c.body["kind"]} for c in causes if c is not None]
+        if as_json:
+            self.stdout.write(json.dumps(place | {"event": line.parsed, "causes": named}))
+            return
+        body = line.body
+        self.stdout.write(f"{body['session']}.{seq}  {body['kind']}  {_ist(body['ts'])} IST")
+        self.stdout.write(f"{line.file} line {line.line}, byte {line.offset}, {line.length} bytes")
+        self.stdout.write(f"hash {line.hash}")
+        self.stdout.write(f"prev {line.prev}")
+        for cause in named:
+            self.stdout.write(f"from {body['session']}.{cause['seq']}  {cause['kind']}")
+        self.stdout.write(json.dumps(line.parsed, indent=2, ensure_ascii=False))
+
+
+def _refusal(error: TamperedError) -> dict[str, object]:
+    return {
+        "holds": False,
+        "file": str(error.path),
+        "line": error.line,
+        "reason": error.reason,
+        "expected": error.expected,
+        "found": error.found,
+    }
+
+
+def _ist(ts: int) -> str:
+    """Return µs UTC as IST text, to the millisecond."""
+    at = (EPOCH + timedelta(microseconds=ts)).astimezone(IST)
+    return f"{at:%Y-%m-%d %H:%M:%S}.{at.microsecond // 1000:03d}"
