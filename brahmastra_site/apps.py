@@ -9,6 +9,7 @@ class SiteConfig(AppConfig):
     verbose_name = "Site"
 
     def ready(self) -> None:
+        import brahmastra_site.celery  # noqa: F401 - shared tasks go by way of this application
         from brahmastra_site.roles import write_groups
 
         post_migrate.connect(write_groups, sender=self, dispatch_uid="brahmastra_site.roles")

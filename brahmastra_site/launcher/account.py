@@ -32,12 +32,6 @@ class Account:
     uid: int
     gid: int
 
-    def popen_arguments(self) -> dict[str, object]:
-        """Return the arguments that make `subprocess` start a process as this account and with no
-        other group.
-        """
-        return {"user": self.uid, "group": self.gid, "extra_groups": []}
-
 
 def server_account() -> Account | None:
     """Return the account servers run as: `nobody` for root, None (themselves) for others."""

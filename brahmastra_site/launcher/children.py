@@ -73,7 +73,9 @@ def start_child(
             cwd=directory,
             process_group=0,
             preexec_fn=_die_with_parent(os.getpid(), on_orphaned),
-            **(account.popen_arguments() if account else {}),
+            user=account.uid if account else None,
+            group=account.gid if account else None,
+            extra_groups=[] if account else None,
         )
 
 

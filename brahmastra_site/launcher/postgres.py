@@ -112,7 +112,7 @@ def _create_data(cluster: Cluster) -> None:
     draft = cluster.data.with_name("data.new")
     shutil.rmtree(draft, ignore_errors=True)
     accounts.own_directory(draft, cluster.account)
-    command = [
+    command: list[str | Path] = [
         cluster.programs / "initdb",
         "--pgdata",
         _seen_from_inside(cluster, draft),
@@ -228,7 +228,11 @@ def _start_once(cluster: Cluster) -> subprocess.Popen[bytes]:
         "log_timezone": "UTC",
         "logging_collector": "off",
     }
-    command = [cluster.programs / "postgres", "-D", _seen_from_inside(cluster, cluster.data)]
+    command: list[str | Path] = [
+        cluster.programs / "postgres",
+        "-D",
+        _seen_from_inside(cluster, cluster.data),
+    ]
     for name, value in settings.items():
         command += ["-c", f"{name}={value}"]
     return children.start_child(
