@@ -30,6 +30,7 @@ from journal.spool import Command, SpoolError, kill_file, write_command
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
+    from uuid import UUID
 
 CHECK_PATIENCE_SECONDS = 2.0  # a mirror that follows is never this far behind
 
@@ -161,13 +162,20 @@ class Killed:
 
 
 def trading_kill(
-    *, var_dir: Path, sessions: Sequence[str] = (), actor: str, address: str, reason: str
+    *,
+    var_dir: Path,
+    sessions: Sequence[str] = (),
+    actor: str,
+    address: str,
+    reason: str,
+    command_id: UUID | None = None,
 ) -> Killed:
     """Stop trading in the named sessions; without names in every session that is not finished and,
     with the file `VAR_DIR/KILL`, in whatever starts later.
 
     Needs no database, no web and no Valkey. It stops what it can: a part that fails is in
-    `problems` and does not hold up the rest. Raises LogError for a session without a log, before
+    `problems` and does not hold up the rest. A `command_id` makes asking twice (a second click) one
+    command. Raises LogError for a session without a log, before
     anything is written.
     """
     named = [existing_session_directory(var_dir, name).name for name in sessions]
@@ -177,7 +185,15 @@ def trading_kill(
     try:
         key = read_or_create_secret(var_dir / "secrets" / "spool.key")
         for session in named or open_sessions(var_dir):
-            _write_kill(var_dir, key, session, actor=actor, address=address, reason=reason)
+            _write_kill(
+                var_dir,
+                key,
+                session,
+                command_id=command_id or uuid4(),
+                actor=actor,
+                address=address,
+                reason=reason,
+            )
             reached.append(session)
     except (OSError, SpoolError) as error:
         problems.append(str(error))
@@ -185,10 +201,17 @@ def trading_kill(
 
 
 def _write_kill(
-    var_dir: Path, key: str, session: str, *, actor: str, address: str, reason: str
+    var_dir: Path,
+    key: str,
+    session: str,
+    *,
+    command_id: UUID,
+    actor: str,
+    address: str,
+    reason: str,
 ) -> None:
     command = Command(
-        id=str(uuid4()),
+        id=str(command_id),
         session=session,
         command="kill",
         arguments={},
