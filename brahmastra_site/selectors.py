@@ -47,6 +47,7 @@ class Frame:
 
     rooms: tuple[Room, ...]
     roles: tuple[str, ...]
+    role: str  # whose live cells these are
     may_stop: bool
     stopped: bool
     live: LiveFigures
@@ -64,6 +65,7 @@ def frame_for(request: HttpRequest) -> Frame:
     return Frame(
         rooms=tuple(_rooms(request.path)),
         roles=tuple(sorted(role.value for role in roles)),
+        role=Role.OPERATOR.value if Role.OPERATOR in roles else "",
         may_stop=Role.OPERATOR in roles,
         stopped=live.killed or kill_file(settings.VAR_DIR).exists(),
         live=live,

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import time
 from typing import TYPE_CHECKING
 
+from django import forms
 from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth.forms import AuthenticationForm
@@ -13,9 +13,8 @@ from django.utils.translation import gettext_lazy as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_safe
 
-from brahmastra_site.services import StopRefusedError, trading_stop
 from journal.access import Role, role_required
-from journal.secrets import read_or_create_secret
+from journal.services import trading_kill
 
 if TYPE_CHECKING:
     from django.http import HttpRequest, HttpResponse
@@ -28,6 +27,21 @@ class SignInForm(AuthenticationForm):
         "invalid_login": _("Username or password is not right."),
         "inactive": _("Username or password is not right."),
     }
+
+
+class StopForm(forms.Form):
+    """Why trading is stopped, and the id that makes a second click the same command."""
+
+    reason = forms.CharField(
+        max_length=500,
+        error_messages={"required": "A reason is required: it is written into the log."},
+    )
+    command_id = forms.UUIDField(
+        error_messages={
+            "required": "The form is out of date: open it again.",
+            "invalid": "The form is out of date: open it again.",
+        }
+    )
 
 
 @require_safe
@@ -51,17 +65,19 @@ def stop(request: HttpRequest) -> HttpResponse:
     """The form without scripts, and what both forms send to."""
     if request.method != "POST":
         return render(request, "stop.html")
-    try:
-        sessions = trading_stop(
-            var_dir=settings.VAR_DIR,
-            key=read_or_create_secret(settings.VAR_DIR / "secrets" / "spool.key"),
-            command_id=request.POST.get("command_id", ""),
-            actor=request.user.get_username(),
-            address=request.META.get("REMOTE_ADDR", "") or "unknown",
-            reason=request.POST.get("reason", "")[:500],
-            now_us=time.time_ns() // 1000,
-        )
-    except StopRefusedError as error:
-        return render(request, "stop.html", {"error": str(error)}, status=409)
-    messages.success(request, f"Stop sent to {', '.join(sessions)}. The log will show it.")
+    form = StopForm(request.POST)
+    if not form.is_valid():
+        error = next(iter(form.errors.values()))[0]
+        return render(request, "stop.html", {"error": error}, status=400)
+    killed = trading_kill(
+        var_dir=settings.VAR_DIR,
+        actor=request.user.get_username(),
+        address=request.META.get("REMOTE_ADDR") or "unknown",
+        **form.cleaned_data,
+    )
+    for problem in killed.problems:
+        messages.error(request, f"Not everything was stopped: {problem}")
+    if killed.file is not None:
+        reached = ", ".join(killed.sessions) or "none is open"
+        messages.success(request, f"Trading is stopped. Open sessions told: {reached}.")
     return redirect("home")

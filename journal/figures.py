@@ -62,6 +62,18 @@ def significant(value: object, digits: int = 6) -> str:
     return decimal_text(number, max(0, -int(number.as_tuple().exponent)))
 
 
+def measure(value: object) -> str:
+    """Return a number for a column of them: three places, one from a thousand on; counts whole."""
+    if isinstance(value, float):
+        return decimal_text(Decimal(repr(value)), 1 if abs(value) >= 1000 else 3)
+    return significant(value)
+
+
+def comparison(sign: object) -> str:
+    """Return ≥ for >= and ≤ for <=; anything else as it is."""
+    return {">=": "≥", "<=": "≤"}.get(str(sign), str(sign or ""))
+
+
 def moment(us: int) -> datetime:
     """Return µs UTC as an aware datetime, exactly."""
     return datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=us)
@@ -98,6 +110,8 @@ def after(us: int | None) -> str:
     """Return the time between two cards: +0.021 s, +30 min; nothing for the first."""
     if us is None:
         return ""
+    if us == 0:
+        return "+0 s"
     sign = MINUS if us < 0 else "+"
     if abs(us) < 60_000_000:
         return f"{sign}{Decimal(abs(us)) / 1_000_000:.3f} s"

@@ -7,12 +7,15 @@ Pure: stored events in, text out. What belongs to the spine was found by walking
 from __future__ import annotations
 
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from journal.figures import (
     MINUS,
     NO_DATA,
+    comparison,
     count,
+    decimal_text,
     ist_text,
     rupees,
     signed_rupees,
@@ -48,6 +51,16 @@ STAGES = {
     "session.closed": "CLOSED",
     "session.ended": "ENDED",
 }
+
+
+# What a reader looks for first; names not listed follow in the order of the alphabet.
+_FEATURE_ORDER = {
+    name: place
+    for place, name in enumerate(
+        ("z_score", "atm_iv", "mean", "deviation", "observations", "forward_paise", "strike_paise")
+    )
+}
+_PERCENT_FEATURES = frozenset({"atm_iv", "mean", "deviation"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +103,7 @@ class Card:
     since_us: int | None = None
     tone: str = ""
     asked: bool = False
+    last: bool = True  # of the cards this event gives
     synthetic: bool = False
     gross: bool = False
     table: Table | None = None
@@ -134,7 +148,8 @@ def spine_from_events(
     cards: list[Card] = []
     before: int | None = None
     for event in line:
-        for telling in _tell(event):
+        tellings = _tell(event)
+        for telling in tellings:
             cards.append(
                 Card(
                     stage=telling.stage or STAGES.get(event.kind, event.kind.upper()),
@@ -143,6 +158,7 @@ def spine_from_events(
                     since_us=None if before is None else event.ts - before,
                     tone=telling.tone,
                     asked=event.seq == asked.seq,
+                    last=telling is tellings[-1],
                     synthetic=is_synthetic(event),
                     gross=telling.gross,
                     table=telling.table,
@@ -170,20 +186,18 @@ def is_synthetic(event: StoredEvent) -> bool:
 
 
 def binding_condition(conditions: Sequence[dict[str, Any]]) -> dict[str, Any] | None:
-    """Return the condition with the least headroom for its scale.
+    """Return the condition that stopped a signal, or of one that fired the nearest to stopping it.
 
-    One without a value comes first: nothing can fire without it.
+    That is the first not met, as the strategy asks them; else the least headroom for its scale.
+    Exact counts (scale 0) have no nearness.
     """
-    if not conditions:
-        return None
-
-    def room(condition: dict[str, Any]) -> float:
-        headroom = condition.get("headroom")
-        if headroom is None:
-            return float("-inf")
-        return float(headroom) / (float(condition.get("scale") or 0) or 1.0)
-
-    return min(conditions, key=room)
+    for condition in conditions:
+        if not condition.get("met"):
+            return condition
+    near = [condition for condition in conditions if condition.get("scale")]
+    if not near:
+        return conditions[0] if conditions else None
+    return min(near, key=lambda condition: float(condition["headroom"]) / condition["scale"])
 
 
 def smallest_change(data: dict[str, Any]) -> tuple[str, ...]:
@@ -197,13 +211,15 @@ def smallest_change(data: dict[str, Any]) -> tuple[str, ...]:
     lines = []
     for condition in unmet:
         name, value = condition.get("name", "?"), condition.get("value")
-        wanted = f"{condition.get('comparison', '')} {significant(condition.get('threshold'))}"
+        wanted = (
+            f"{comparison(condition.get('comparison'))} {significant(condition.get('threshold'))}"
+        )
         if value is None:
             lines.append(f"{name}: {NO_DATA}, so {name} {wanted} could not be judged")
             continue
         short = condition.get("headroom")
         missing = "" if short is None else f", short by {significant(abs(short))}"
-        lines.append(f"{name} {wanted} was needed; it was {significant(value)}{missing}")
+        lines.append(f"{name} {wanted} was needed, it was {significant(value)}{missing}")
     return tuple(lines)
 
 
@@ -324,23 +340,30 @@ def _tell_frame(event: StoredEvent) -> tuple[_Telling, ...]:
 def _tell_features(event: StoredEvent) -> tuple[_Telling, ...]:
     values = event.data.get("values") or {}
     reasons = event.data.get("reasons") or {}
+    names = sorted(values, key=lambda name: (_FEATURE_ORDER.get(name, len(_FEATURE_ORDER)), name))
     rows = tuple(
         (
-            Cell(name),
-            Cell(significant(value), "figure"),
+            Cell(name.removesuffix("_paise")),
+            Cell(_feature_text(name, values[name]), "figure"),
             Cell(str(reasons.get(name, "")), "wide", "warn"),
         )
-        for name, value in values.items()
+        for name in names
     )
     known = sum(value is not None for value in values.values())
     chain = (event.data.get("quality") or {}).get("chain") or {}
     headline = f"{known} of {len(values)} known"
     if chain.get("state"):
         headline += f", chain {str(chain['state']).lower()}"
-    if chain.get("age_us") is not None:
+    if chain.get("age_us"):
         headline += f", age {span(chain['age_us'])}"
-    columns = (Column("feature"), Column("value", "figure"), Column("why not", "wide"))
+    columns = (Column("feature"), Column("value", "figure"), Column("", "wide"))
     return (_Telling(headline=headline, table=Table(columns, rows) if rows else None),)
+
+
+def _feature_text(name: str, value: Any) -> str:
+    if name in _PERCENT_FEATURES and isinstance(value, float):
+        return f"{decimal_text(Decimal(repr(value)) * 100, 3)} %"
+    return _said(name, value)
 
 
 def _tell_signal(event: StoredEvent) -> tuple[_Telling, ...]:
@@ -352,7 +375,8 @@ def _tell_signal(event: StoredEvent) -> tuple[_Telling, ...]:
             Cell(str(condition.get("name"))),
             Cell(significant(condition.get("value")), "figure"),
             Cell(
-                f"{condition.get('comparison', '')} {significant(condition.get('threshold'))}",
+                f"{comparison(condition.get('comparison'))} "
+                f"{significant(condition.get('threshold'))}",
                 "figure",
             ),
             Cell(_signed(condition.get("headroom")), "figure"),

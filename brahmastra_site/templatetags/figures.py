@@ -19,6 +19,8 @@ for function in (
     figures.signed_rupees,
     figures.count,
     figures.significant,
+    figures.measure,
+    figures.comparison,
     figures.span,
     figures.after,
 ):
@@ -60,6 +62,12 @@ def ist_moment(us: int | None) -> SafeString | str:
 def ist_date(us: int | None) -> SafeString | str:
     """Show the IST date."""
     return _time(us, "%Y-%m-%d")
+
+
+@register.filter
+def plain(value: int | None) -> str:
+    """Show a whole number for a machine (an id, an attribute): no grouping, nothing for nothing."""
+    return "" if value is None else str(value)
 
 
 @register.filter
