@@ -13,6 +13,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import django
 import pytest
 
 from brahmastra_site.launcher import children
@@ -36,6 +37,7 @@ def pytest_configure(config: pytest.Config) -> None:
     if worker is None:
         config.stash[_CLOSING] = start_bed()
     enter_bed(worker or "main")
+    django.setup()
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
@@ -189,12 +191,19 @@ def expected_complaints() -> list[str]:
 
 
 @pytest.fixture
-def context(context: BrowserContext, expected_complaints: list[str]) -> Iterator[BrowserContext]:
+def complaints() -> list[str]:
+    """What the browser complained of in this test so far."""
+    return []
+
+
+@pytest.fixture
+def context(
+    context: BrowserContext, complaints: list[str], expected_complaints: list[str]
+) -> Iterator[BrowserContext]:
     """A browser that fails its test on any console error, script error or breach of the CSP."""
-    complaints: list[str] = []
     context.add_init_script(
         "document.addEventListener('securitypolicyviolation', event => console.error("
-        "`CSP: ${event.violatedDirective} refused ${event.blockedURI}`))"
+        "`CSP: ${event.effectiveDirective} refused ${event.blockedURI}`))"
     )
     context.on(
         "console",
