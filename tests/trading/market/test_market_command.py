@@ -1,0 +1,94 @@
+"""`manage.py market`: reports, JSON, and one clear line for what is wrong."""
+
+from __future__ import annotations
+
+import json
+from io import StringIO
+from typing import TYPE_CHECKING
+
+import pytest
+from django.core.management import CommandError, call_command
+
+from tests.trading.market.conftest import snapshot
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.trading.market.conftest import WriteFile
+
+
+def _market(*arguments: str) -> tuple[str, str]:
+    out, err = StringIO(), StringIO()
+    call_command("market", *arguments, stdout=out, stderr=err)
+    return out.getvalue(), err.getvalue()
+
+
+def test_import_reports_and_tells_its_progress(var_dir: Path, write_file: WriteFile) -> None:
+    path = str(write_file("chain.parquet", snapshot()))
+    out, err = _market("import", path)
+    assert f"{path}: imported, 4 of 4 rows, NIFTY 1 of 1 snapshots" in out
+    assert "generation 1" in out
+    assert f"[1/1] {path}: reading" in err
+    assert (var_dir / "market" / "catalogue.json").exists()
+    out, err = _market("import", path)
+    assert "unchanged" in out
+    assert "imported before" in err
+
+
+def test_a_dry_run_reports_and_writes_nothing(var_dir: Path, write_file: WriteFile) -> None:
+    path = str(write_file("chain.parquet", snapshot()))
+    out, _ = _market("import", path, "--dry-run")
+    assert "would import, 4 of 4 rows" in out
+    assert list(var_dir.iterdir()) == []
+
+
+def test_json_is_the_whole_report(var_dir: Path, write_file: WriteFile) -> None:
+    path = str(write_file("c.parquet", [*snapshot(), *snapshot(Symbol="SENSEX")]))
+    report = json.loads(_market("import", path, "--json")[0])
+    assert report["generation"] == 1
+    assert report["outcomes"][0]["status"] == "imported"
+    assert report["outcomes"][0]["counts"]["rejected"] == {"UNKNOWN_UNDERLYING": 4}
+    status = json.loads(_market("status", "--json")[0])
+    assert status["sources"][0]["days"] == {"NIFTY": ["2025-08-29"]}
+    assert status["root"] == str(var_dir / "market")
+
+
+@pytest.mark.usefixtures("var_dir")
+def test_synth_makes_the_default_days_and_status_says_so() -> None:
+    assert "no market data in" in _market("status")[0]
+    out, err = _market("synth", "--seed", "5")
+    assert "2026-02-26: generated" in out
+    assert "2026-02-27: generated" in out
+    assert "[2/2] 2026-02-27: generating, seed 5" in err
+    status = _market("status")[0]
+    assert "SYNTHETIC seed 5, 2026-02-26: " in status
+    assert "generation 1" in status
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("import", "/nowhere"), "/nowhere: no such file or directory"),
+        (("import", "/dev/null"), "/dev/null: not a Parquet file"),
+        (("synth", "--from", "2027-01-04", "--to", "2027-01-05"), "outside the trading calendar"),
+        (("synth", "--from", "2026-02-27", "--to", "2026-02-26"), "no market day"),
+        (("synth", "--from", "soon"), "'soon' is not a date, expected YYYY-MM-DD"),
+        (("synth", "--seed", "-1"), "seed -1 is out of range"),
+    ],
+)
+def test_bad_input_is_one_line_and_writes_nothing(
+    var_dir: Path, arguments: tuple[str, ...], said: str
+) -> None:
+    with pytest.raises(CommandError) as refusal:
+        _market(*arguments)
+    assert said in str(refusal.value)
+    assert "\n" not in str(refusal.value)
+    assert list(var_dir.iterdir()) == []
+
+
+def test_status_names_a_damaged_file(var_dir: Path, write_file: WriteFile) -> None:
+    _market("import", str(write_file("chain.parquet", snapshot())))
+    (stored,) = (var_dir / "market").rglob("*.parquet")
+    stored.write_bytes(b"PAR1")
+    with pytest.raises(CommandError, match=stored.name):
+        _market("status")
