@@ -112,9 +112,10 @@ class SessionRunner:
             self._continue(resumption)
             if self.engine.state.next_seq == 1:
                 self._open_session(number)
-            for day in self.plan.days:
-                self._run_day(day, resumption)
-            self._step("session.ended", self.engine.state.ts, {"reason": "feed ended"})
+            if not self.engine.state.ended:
+                for day in self.plan.days:
+                    self._run_day(day, resumption)
+                self._step("session.ended", self.engine.state.ts, {"reason": "feed ended"})
         return self.engine
 
     # --- where the log left off ---

@@ -1,0 +1,162 @@
+"""Market frames with a known answer, and sessions run over them by the real runner."""
+
+from __future__ import annotations
+
+import math
+import random
+import time
+from dataclasses import dataclass, field
+from datetime import date
+from typing import TYPE_CHECKING, Any
+
+from trading.engine.configuration import Configuration, configuration_from_data
+from trading.engine.runner import Plan, SessionRunner, World
+from trading.market.calendar import expires_at_us, session_hours
+from trading.market.frames import ExpiryBlock, FrameSource, MarketFrame
+from trading.pricing.black import black_price, years_between
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from pathlib import Path
+
+    from trading.engine.engine import Engine
+
+MINUTE_US = 60_000_000
+DAYS = (date(2026, 2, 26), date(2026, 2, 27))
+EXPIRY = {"NIFTY": date(2026, 3, 2), "BANKNIFTY": date(2026, 3, 30)}
+FORWARD_PAISE = {"NIFTY": 2_532_140, "BANKNIFTY": 5_891_205}
+STEP_PAISE = {"NIFTY": 5_000, "BANKNIFTY": 10_000}
+SPOOL_KEY = "k" * 64
+
+
+def chain_frame(
+    underlying: str,
+    at_us: int,
+    volatility: float,
+    *,
+    quantity: int | None = 10_000,
+    hidden_strikes: Sequence[int] = (),
+    flags: tuple[str, ...] = (),
+) -> MarketFrame:
+    """A frame whose nine strikes are quoted one tick around Black-76 at one volatility.
+
+    `hidden_strikes` (paise) are quoted on neither side.
+    """
+    forward, step = FORWARD_PAISE[underlying], STEP_PAISE[underlying]
+    expiry = EXPIRY[underlying]
+    expires = expires_at_us(expiry)
+    middle = round(forward / step) * step
+    strikes = tuple(middle + step * i for i in range(-4, 5))
+    years = years_between(at_us, expires)
+    columns: dict[str, tuple[int | None, ...]] = {}
+    for right, side in (("CE", "call"), ("PE", "put")):
+        values = [black_price(forward, strike, years, volatility, right) for strike in strikes]
+        shown = [strike not in hidden_strikes for strike in strikes]
+        bids = [max(5, 5 * math.floor(value / 5)) for value in values]
+        columns[f"{side}_bid_paise"] = _shown(bids, shown)
+        columns[f"{side}_ask_paise"] = _shown([bid + 10 for bid in bids], shown)
+        columns[f"{side}_last_paise"] = _shown(bids, shown)
+        for name in ("bid_quantity", "ask_quantity", "oi", "volume"):
+            columns[f"{side}_{name}"] = tuple(quantity for _ in strikes)
+    block = ExpiryBlock(
+        expiry=expiry.isoformat(),
+        expires_at_us=expires,
+        forward_paise=forward,
+        forward_pairs=5,
+        forward_spread_paise=10,
+        strike_paise=strikes,
+        **columns,
+    )
+    return MarketFrame(
+        underlying=underlying,
+        as_of=at_us - 1_000_000,
+        available_at=at_us,
+        exchange_stamp=None,
+        collection_stamp=None,
+        source=FrameSource(name="factory", digest="0" * 64, synthetic=True, seed=1),
+        flags=flags,
+        cadence_us=MINUTE_US,
+        spot_paise=None,
+        future_paise=None,
+        vix=None,
+        chain=(block,),
+    )
+
+
+def _shown(values: list[int], shown: list[bool]) -> tuple[int | None, ...]:
+    return tuple(value if seen else None for value, seen in zip(values, shown, strict=True))
+
+
+def day_frames(day: date, *, count: int = 60, seed: int = 3) -> list[MarketFrame]:
+    """Both underlyings once a minute from 09:16 IST, volatility a noisy walk that fires S4."""
+    start = session_hours(day).open_us + MINUTE_US
+    frames = []
+    for offset, underlying in enumerate(("NIFTY", "BANKNIFTY")):
+        walk = random.Random(f"{seed} {day} {underlying}")
+        level = 0.12
+        for minute in range(count):
+            level = 0.12 + 0.9 * (level - 0.12) + walk.gauss(0, 0.002)
+            jump = 0.01 if walk.random() < 0.08 else 0.0
+            quantity = 40 if walk.random() < 0.3 else 10_000
+            at_us = start + minute * MINUTE_US + offset * (minute % 3) * 7_000_000
+            frames.append(chain_frame(underlying, at_us, level + jump, quantity=quantity))
+    return sorted(frames, key=lambda frame: (frame.available_at, frame.underlying == "BANKNIFTY"))
+
+
+def factory_configuration(**strategy: Any) -> Configuration:
+    """A quick S4: ten snapshots, |z| ≥ 1.5, held five minutes."""
+    s4 = {"lookback_snapshots": 10, "entry_z": 1.5, "hold_minutes": 5, "lots": 1, **strategy}
+    return configuration_from_data(
+        {
+            "name": "factory",
+            "underlyings": ["NIFTY", "BANKNIFTY"],
+            "costs": {"profile": "GROSS"},
+            "gates": {"first_entry": "09:20", "last_entry": "10:00", "chain_age_seconds": 180},
+            "strategies": {"S4": s4},
+        },
+        where="factory",
+    )
+
+
+@dataclass
+class Rig:
+    """A runner on files of its own; `on_progress` sees each progress line as it is said."""
+
+    var_dir: Path
+    session: str = "day1"
+    days: Sequence[date] = DAYS
+    configuration: Configuration = field(default_factory=factory_configuration)
+    frames_of: Callable[[date], list[MarketFrame]] = day_frames
+    speed: float | None = None
+    said: list[str] = field(default_factory=list)
+    on_progress: Callable[[str], None] | None = None
+    stopping: Callable[[], bool] = lambda: False
+
+    @property
+    def directory(self) -> Path:
+        return self.var_dir / "sessions" / self.session
+
+    def run(self) -> Engine:
+        """Run, or continue, the session to its end."""
+        plan = Plan(
+            session=self.session,
+            configuration=self.configuration,
+            days=self.days,
+            frames_of=self.frames_of,
+            code_version="test",
+            speed=self.speed,
+        )
+        world = World(
+            var_dir=self.var_dir,
+            spool_key=SPOOL_KEY,
+            clock=lambda: time.time_ns() // 1000,
+            sleep=time.sleep,
+            stopping=self.stopping,
+            progress=self._say,
+        )
+        return SessionRunner(plan, world).run()
+
+    def _say(self, text: str) -> None:
+        self.said.append(text)
+        if self.on_progress is not None:
+            self.on_progress(text)
