@@ -27,8 +27,8 @@ class _NeedsReferenceEncoder(Exception):  # noqa: N818 - control flow, never lea
 def canonical_bytes(value: Any) -> bytes:
     """Return the RFC 8785 bytes of a JSON value; NaN and infinities become null first.
 
-    Raises CanonicalError, naming the field, for integers beyond 2**53 - 1, lone surrogates, U+0000,
-    keys that are not text and types JSON does not have.
+    Raises CanonicalError, naming the field, for integers beyond 2**53 - 1 that are not how a float
+    is written, lone surrogates, U+0000, keys that are not text and types JSON does not have.
     """
     try:
         return orjson.dumps(_normalise(value, "", fast=True), option=orjson.OPT_SORT_KEYS)
@@ -43,7 +43,9 @@ def _normalise(value: Any, field: str, *, fast: bool) -> Any:
     if kind is int:
         if -MAX_SAFE_INTEGER <= value <= MAX_SAFE_INTEGER:
             return value
-        raise CanonicalError(f"{field or 'value'}: integer {value} is beyond 2**53 - 1")
+        if fast:
+            raise _NeedsReferenceEncoder
+        return _double(value, field)
     if value is None or kind is bool:
         return value
     if kind is float:
@@ -56,6 +58,17 @@ def _normalise(value: Any, field: str, *, fast: bool) -> Any:
             for key, item in value.items()
         }
     raise CanonicalError(f"{field or 'value'}: {kind.__name__} is not a JSON type")
+
+
+def _double(value: int, field: str) -> float:
+    """Return the float whose canonical text is a large integer: a large float read back is one."""
+    try:
+        double = float(value)
+        if rfc8785.dumps(double) == str(value).encode():
+            return double
+    except OverflowError:
+        pass
+    raise CanonicalError(f"{field or 'value'}: integer {value} is beyond 2**53 - 1")
 
 
 def _normalised_float(value: float, *, fast: bool) -> float | int | None:

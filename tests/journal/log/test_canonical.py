@@ -1,0 +1,99 @@
+"""Canonical bytes, held against the reference implementation of RFC 8785."""
+
+from __future__ import annotations
+
+import json
+import math
+import struct
+from typing import Any
+
+import pytest
+import rfc8785
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from journal.log.canonical import MAX_SAFE_INTEGER, canonical_bytes
+from journal.log.errors import CanonicalError, LogError
+
+TEXT = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\x00"))
+# Every bit pattern, not only those a generator of "nice" numbers likes.
+BIT_PATTERNS = st.binary(min_size=8, max_size=8).map(lambda raw: struct.unpack("<d", raw)[0])
+FLOATS = (st.floats(allow_nan=False, allow_infinity=False) | BIT_PATTERNS).filter(math.isfinite)
+INTEGERS = st.integers(min_value=-MAX_SAFE_INTEGER, max_value=MAX_SAFE_INTEGER)
+VALUES = st.recursive(
+    st.none() | st.booleans() | INTEGERS | FLOATS | TEXT,
+    lambda inner: st.lists(inner, max_size=5) | st.dictionaries(TEXT, inner, max_size=5),
+    max_leaves=20,
+)
+
+
+@settings(max_examples=2000, deadline=None)
+@given(FLOATS)
+@example(-0.0)
+@example(1e21)
+@example(1e20)
+@example(1e-6)
+@example(1e-7)
+@example(0.0001)
+@example(9.999999999999999e-5)
+@example(9007199254740991.0)
+@example(9007199254740992.0)
+@example(9007199254740994.0)
+@example(-9007199254740992.0)
+@example(123456789012345680000.0)
+@example(5e-324)
+@example(1.7976931348623157e308)
+@example(2.0**53 - 0.5)
+def test_floats_are_those_of_the_reference(value: float) -> None:
+    assert canonical_bytes(value) == rfc8785.dumps(value)
+
+
+@settings(max_examples=1000, deadline=None)
+@given(VALUES)
+@example({"\ufb33": 1, "\U0001f602": 2})  # sorts differently by code point and by UTF-16 unit
+@example({"é": 1, "e\u0301": 2, "z": 3})
+@example({"a": '\u2028\u2029\x7f\x1f\t\b\f\\"/'})
+def test_values_are_those_of_the_reference(value: Any) -> None:
+    assert canonical_bytes(value) == rfc8785.dumps(value)
+
+
+@settings(max_examples=500, deadline=None)
+@given(VALUES)
+@example(2.0**53)
+@example(1.2345678901234568e20)
+def test_what_is_read_back_is_written_the_same(value: Any) -> None:
+    written = canonical_bytes(value)
+    assert canonical_bytes(json.loads(written)) == written
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])
+def test_what_is_not_finite_becomes_null(value: float) -> None:
+    assert canonical_bytes({"a": [value]}) == b'{"a":[null]}'
+
+
+def test_a_tuple_is_a_list() -> None:
+    assert canonical_bytes((1, (2,))) == b"[1,[2]]"
+
+
+@pytest.mark.parametrize(
+    ("value", "field"),
+    [
+        ({"data": {"n": 2**53 + 1}}, ".data.n"),
+        ({"data": [0, -(2**53) - 1]}, ".data[1]"),
+        ({"n": 10**21}, ".n"),
+        ({"n": 10**400}, ".n"),
+        ({"a": "x\x00y"}, ".a"),
+        ({"a": "é\x00"}, ".a"),
+        ({"a": "\ud800"}, ".a"),
+        ({"a\x00": 1}, "a\\x00"),
+        ({"\udfff": 1}, "\\udfff"),
+        ({1: 2}, "key 1"),
+        ({"a": b"bytes"}, "bytes is not a JSON type"),
+        ({"a": {1, 2}}, "set is not a JSON type"),
+    ],
+)
+def test_what_cannot_be_stored_is_refused_by_name(value: Any, field: str) -> None:
+    with pytest.raises(CanonicalError) as caught:
+        canonical_bytes(value)
+    assert field in str(caught.value)
+    assert isinstance(caught.value, LogError)
