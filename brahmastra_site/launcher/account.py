@@ -7,6 +7,7 @@ is replaced by a private directory that it can.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 import pwd
@@ -81,7 +82,8 @@ def own_directory(directory: Path, account: Account | None) -> Path:
     """Make `directory` (0700, owned by `account` or ourselves) and return it; refuse one that is
     somebody else's.
     """
-    directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with contextlib.suppress(FileExistsError):
+        directory.mkdir(mode=0o700, parents=True)
     status = directory.lstat()
     wanted = account.uid if account else os.geteuid()
     if not stat.S_ISDIR(status.st_mode) or status.st_uid not in {wanted, os.geteuid()}:

@@ -22,7 +22,8 @@ from brahmastra_site.launcher.supervisor import Supervisor, how_it_ended
 from journal.log.session import day_files, session_directory
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    import subprocess
+    from collections.abc import Callable, Iterator, Mapping
     from pathlib import Path
 
 _DEFAULT_PORT = 8000
@@ -150,13 +151,13 @@ def _run_house(
     progress.step("Bringing the database up to date")
     step.run("migrate", "manage.py", "migrate", "--verbosity=1")
     progress.step("Looking for the users of each role")
-    say(step.run("users", "manage.py", "bootstrap_users", secret=True))
-    progress.step("Collecting static files")
+    step.run("users", "manage.py", "bootstrap_users", secret=True)
+    progress.step("Collecting the static files")
     step.run("static", "manage.py", "collectstatic", "--noinput", "--verbosity=1")
     progress.step("Looking for market data")
     if not (var_dir / "market" / "catalogue.json").exists():
         say("      There is none: making a synthetic day")
-        step.run("market", "manage.py", "market", "synth")
+        step.run("market", "manage.py", "market", "synth", show=True)
     house = Supervisor(
         programmes(var_dir=var_dir, port=port), var_dir=var_dir, environment=environment, report=say
     )
@@ -168,7 +169,7 @@ def _run_house(
         if is_finished(session_directory(var_dir, DEMO_SESSION)):
             say("      It is finished; its log stays as it is")
         else:
-            say(step.run("session", "manage.py", "trade", "--session", DEMO_SESSION))
+            step.run("session", "manage.py", "trade", "--session", DEMO_SESSION, show=True)
         say(f"The site answers at http://127.0.0.1:{port}/  (Ctrl-C stops everything)")
         while True:
             house.look()
@@ -212,9 +213,10 @@ class _Steps:
         self._logs = var_dir / "run"
         self._environment = child_environment(environment)
 
-    def run(self, name: str, *arguments: str, secret: bool = False) -> str:
-        """Run a command of this interpreter and return what it said; what is `secret` stays in no
-        file.
+    def run(self, name: str, *arguments: str, show: bool = False, secret: bool = False) -> None:
+        """Run a command of this interpreter, showing what it says as it says it when `show`.
+
+        What is `secret` is shown and stays in no file.
         """
         log = self._logs / f"{name}.log"
         log.unlink(missing_ok=True)
@@ -226,16 +228,33 @@ class _Steps:
             directory=REPOSITORY,
         )
         try:
-            code = process.wait()
+            code = _follow(process, log, say=_say_below if show or secret else _say_nothing)
+            if code != 0:
+                said = (children.last_lines(log, 1) or ["it said nothing"])[0].strip()
+                where = "" if secret else f" (see {log})"
+                command = " ".join(arguments)
+                raise LauncherError(f"{command} {how_it_ended(code)}: {said}{where}")
         finally:
             children.stop_child(process)
-        said = log.read_text(errors="replace").rstrip()
-        if secret:
-            log.unlink()
-        if code != 0:
-            last = said.splitlines()[-1] if said else "it said nothing"
-            raise LauncherError(
-                f"{' '.join(arguments)} {how_it_ended(code)}: {last}"
-                + ("" if secret else f" (see {log})")
-            )
-        return said
+            if secret:
+                log.unlink()
+
+
+def _follow(process: subprocess.Popen[bytes], log: Path, *, say: Callable[[str], None]) -> int:
+    """Pass on what a process says, line by line, until it ends; return its exit code."""
+    with log.open(errors="replace") as file:
+        while True:
+            code = process.poll()
+            for line in file:
+                say(line.rstrip())
+            if code is not None:
+                return code
+            time.sleep(0.05)
+
+
+def _say_below(line: str) -> None:
+    say(f"      {line}")
+
+
+def _say_nothing(_line: str) -> None:
+    """The log has it."""

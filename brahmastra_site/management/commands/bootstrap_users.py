@@ -34,9 +34,9 @@ class Command(BaseCommand):
             self.stdout.write(json.dumps(users))
             return
         for user in made:
-            self.stdout.write(f"      {user.username:<12} {user.password}")
+            self.stdout.write(f"{user.username:<12} {user.password}")
         self.stdout.write(
-            "      Write these passwords down: they are not shown again"
+            "Write these passwords down: they are not shown again"
             if made
-            else "      All of them exist; their passwords stay as they are"
+            else "All of them exist; their passwords stay as they are"
         )
