@@ -324,10 +324,12 @@ def _write_entry(
 
 def _days(connection: duckdb.DuckDBPyConnection) -> dict[str, tuple[str, ...]]:
     """The IST dates on which each underlying's acceptable rows were received."""
+    local = f"make_timestamp(available_at + {chain_snapshots.IST_OFFSET_US})"
     rows = connection.execute(
-        """ SELECT underlying, CAST(CAST(make_timestamp(available_at + 19800000000) AS DATE) AS
-        VARCHAR) AS day FROM staged WHERE outcome IS NULL GROUP BY ALL ORDER BY ALL
-        """
+        f"""
+        SELECT underlying, CAST(CAST({local} AS DATE) AS VARCHAR) AS day
+        FROM staged WHERE outcome IS NULL GROUP BY ALL ORDER BY ALL
+        """  # noqa: S608 - a constant
     ).fetchall()
     days: dict[str, tuple[str, ...]] = {}
     for underlying, day in rows:
@@ -369,13 +371,18 @@ def _counts(connection: duckdb.DuckDBPyConnection, importer: ModuleType) -> dict
         ).fetchall()
     )
     snapshots = connection.execute(
-        """ SELECT underlying, count(DISTINCT available_at) AS received, count(DISTINCT as_of) AS
-        stamps,
+        """
+        SELECT underlying,
+          count(DISTINCT available_at) AS received,
+          count(DISTINCT as_of) AS stamps,
           count(DISTINCT (as_of, available_at)) FILTER (outcome IS NULL) AS accepted,
           count(DISTINCT (as_of, available_at)) FILTER (outcome = 'RESENT_SNAPSHOT') AS resent,
-          count(DISTINCT (as_of, available_at)) FILTER (outcome IS NULL AND as_of > available_at) AS clock
-        FROM staged WHERE outcome IS DISTINCT FROM 'UNKNOWN_UNDERLYING' AND as_of IS NOT NULL AND
-        available_at IS NOT NULL GROUP BY ALL ORDER BY underlying DESC
+          count(DISTINCT (as_of, available_at))
+            FILTER (outcome IS NULL AND as_of > available_at) AS clock
+        FROM staged
+        WHERE outcome IS DISTINCT FROM 'UNKNOWN_UNDERLYING'
+          AND as_of IS NOT NULL AND available_at IS NOT NULL
+        GROUP BY ALL ORDER BY underlying DESC
         """
     ).fetchall()
     return {

@@ -224,6 +224,10 @@ class MarketStore:
             rows = _parquet_rows(connection, temporary)
             temporary.chmod(0o644)
             temporary.rename(folder / f"{digest}.parquet")
+        except duckdb.Error as error:
+            temporary.unlink(missing_ok=True)
+            msg = f"{temporary}: cannot be written: {str(error).splitlines()[0]}"
+            raise StoreError(msg) from error
         except BaseException:
             temporary.unlink(missing_ok=True)
             raise

@@ -55,7 +55,7 @@ class Command(BaseCommand):
         except (ImportRefusedError, StoreError, CalendarError) as error:
             raise CommandError(str(error)) from error
         except OSError as error:
-            msg = f"{error.filename}: {error.strerror}"
+            msg = f"{error.filename or settings.VAR_DIR}: {error.strerror or error}"
             raise CommandError(msg) from error
         if options["json"]:
             self.stdout.write(msgspec.json.encode(report).decode())

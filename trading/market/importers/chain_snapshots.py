@@ -257,7 +257,7 @@ def _mark_rows(connection: duckdb.DuckDBPyConnection) -> None:
 
 
 def _mark_resent(connection: duckdb.DuckDBPyConnection) -> None:
-    """A snapshot sent again: its exchange stamp and every value are those of one received before."""
+    """A snapshot sent again: the exchange stamp and every value of one received before."""
     connection.execute(
         f"""
         UPDATE staged SET outcome = '{RESENT_SNAPSHOT}' FROM (
