@@ -69,7 +69,7 @@ class DatabaseDownMiddleware:
 
 
 def _database_down(request: HttpRequest) -> HttpResponse:
-    logger.exception("database does not answer, request %s", getattr(request, "request_id", "-"))
+    logger.error("database does not answer, request %s", getattr(request, "request_id", "none"))
     return refusal(request, 503)
 
 

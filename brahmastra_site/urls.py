@@ -1,12 +1,10 @@
-"""The addresses of the site. Each one is listed, role by role, in tests/brahmastra_site/test_roles.py."""
+"""The addresses of the site. Each is listed, role by role, in tests/brahmastra_site/test_roles.py."""
 
 from __future__ import annotations
 
 from django.contrib import admin
-from django.contrib.auth.decorators import login_not_required
 from django.contrib.auth.views import LoginView, LogoutView
 from django.urls import include, path
-from django.views.generic import RedirectView
 
 from brahmastra_site import views
 
@@ -27,10 +25,7 @@ urlpatterns = [
     path("", include("trading.urls")),
     path("journal/", include("journal.urls")),
     # One way in: the admin's own sign-in form knows neither our words nor our page.
-    path(
-        "admin/login/",
-        login_not_required(RedirectView.as_view(pattern_name="sign-in", query_string=True)),
-    ),
+    path("admin/login/", views.admin_sign_in),
     path("admin/", admin.site.urls),
 ]
 
