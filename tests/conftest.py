@@ -87,7 +87,7 @@ def sample_data() -> Path:
 def _user(name: str, *groups: str) -> User:
     from django.contrib.auth.models import Group, User
 
-    user = User.objects.create_user(username=name, password=PASSWORD, is_staff=name == "admin")
+    user = User.objects.create_user(username=name, password=PASSWORD, is_staff=name == "compliance")
     user.groups.set([Group.objects.get(name=group) for group in groups])
     return user
 
