@@ -291,10 +291,11 @@ def _shown_legs(columns: Columns, windows: Sequence[Sequence[_Window]]) -> list[
 
 def _values(name: str, column: np.ndarray[Any, np.dtype[Any]]) -> tuple[Any, ...]:
     """A column as a tuple, None for missing; open interest as an integer where it is one."""
-    values = column.tolist()
-    if name.endswith("_oi_contracts"):
-        values = [int(v) if v is not None and v.is_integer() else v for v in values]
-    return tuple(values)
+    if not name.endswith("_oi_contracts"):
+        return tuple(column.tolist())
+    if np.all(column == np.floor(column)):
+        return tuple(column.astype(np.int64).tolist())
+    return tuple(int(v) if v is not None and v.is_integer() else v for v in column.tolist())
 
 
 def _starts(columns: Sequence[np.ndarray[Any, np.dtype[Any]]]) -> Integers:

@@ -103,8 +103,8 @@ class Entry(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
     everything that happened.
 
     `ranges` maps as_of and available_at to their first and last µs UTC, `days` each underlying to
-    its IST market dates, and `counts` is `{read, accepted, rejected {reason: n}, dropped {reason:
-    n}, flagged {flag: n}, snapshots {underlying: n}}`.
+    its IST market dates. `counts` is `{read, accepted, rejected {reason: rows}, dropped {reason:
+    rows}, snapshots {underlying: {received, stamps, accepted, resent, clock}}}`.
     """
 
     category: str

@@ -90,8 +90,12 @@ def test_nulls_mean_missing_too(root: Path, write_file: WriteFile) -> None:
 
 
 def test_open_interest_may_be_a_fraction_of_a_contract(root: Path, write_file: WriteFile) -> None:
-    _import(root, write_file("c.parquet", snapshot(CALLS_OI=49811.57142857143)))
-    assert set(_frames(root)[0].chain[0].call_oi) == {49811.57142857143}
+    interest = (49811.57142857143, 1200.0, 0.0, 13.5)
+    rows = [row(strike, CALLS_OI=oi) for strike, oi in zip(MIDS, interest, strict=True)]
+    _import(root, write_file("c.parquet", rows))
+    found = _frames(root)[0].chain[0].call_oi
+    assert found == (49811.57142857143, 1200, None, 13.5)
+    assert isinstance(found[1], int)
 
 
 @pytest.mark.parametrize(
