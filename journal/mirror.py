@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import orjson
 import psycopg
 
-from journal.log.canonical import canonical_bytes
+from journal.log.canonical import recanonical_bytes
 from journal.log.errors import LogError
 from journal.log.head import read_head
 from journal.log.reader import LogLine, Position, hash_before, position_of, read_after
@@ -93,7 +93,7 @@ def stored_text(line: LogLine) -> str:
     """
     if line.body["kind"] not in SUMMARISED_KINDS:
         return line.raw[:-1].decode()
-    body = canonical_bytes(line.body | {"data": summary(line.body["kind"], line.body["data"])})
+    body = recanonical_bytes(line.body | {"data": summary(line.body["kind"], line.body["data"])})
     log = line.event[line.event.rindex(b',"log":{') :]
     tail = line.raw[len(b'{"event":') + len(line.event) : -1]
     return (b'{"event":{"body":' + body + log + tail).decode()

@@ -27,13 +27,25 @@ class _NeedsReferenceEncoder(Exception):  # noqa: N818 - control flow, never lea
 def canonical_bytes(value: Any) -> bytes:
     """Return the RFC 8785 bytes of a JSON value; NaN and infinities become null first.
 
-    Raises CanonicalError, naming the field, for integers beyond 2**53 - 1 that are not how a float
-    is written, lone surrogates, U+0000, keys that are not text and types JSON does not have.
+    Raises CanonicalError, naming the field, for integers beyond 2**53 - 1, lone surrogates, U+0000,
+    keys that are not text and types JSON does not have.
     """
     try:
         return orjson.dumps(_normalise(value, "", fast=True), option=orjson.OPT_SORT_KEYS)
     except _NeedsReferenceEncoder:
         return rfc8785.dumps(_normalise(value, "", fast=False))
+
+
+def recanonical_bytes(value: Any) -> bytes:
+    """Return the canonical bytes of a value that was read from JSON text.
+
+    There a float such as 2.0**53 has the form of an integer, which only a reader may take for one:
+    an event is built with integers that are exact. Raises CanonicalError as `canonical_bytes` does.
+    """
+    try:
+        return canonical_bytes(value)
+    except CanonicalError:
+        return canonical_bytes(_with_doubles(value))
 
 
 def _normalise(value: Any, field: str, *, fast: bool) -> Any:
@@ -43,9 +55,7 @@ def _normalise(value: Any, field: str, *, fast: bool) -> Any:
     if kind is int:
         if -MAX_SAFE_INTEGER <= value <= MAX_SAFE_INTEGER:
             return value
-        if fast:
-            raise _NeedsReferenceEncoder
-        return _double(value, field)
+        raise CanonicalError(f"{field or 'value'}: integer {value} is beyond 2**53 - 1")
     if value is None or kind is bool:
         return value
     if kind is float:
@@ -60,15 +70,24 @@ def _normalise(value: Any, field: str, *, fast: bool) -> Any:
     raise CanonicalError(f"{field or 'value'}: {kind.__name__} is not a JSON type")
 
 
-def _double(value: int, field: str) -> float:
-    """Return the float whose canonical text is a large integer: a large float read back is one."""
+def _with_doubles(value: Any) -> Any:
+    """Return a value read from JSON, a large integer that is how a float is written as that float."""
+    if type(value) is int and abs(value) > MAX_SAFE_INTEGER:
+        return _double(value)
+    if type(value) is list:
+        return [_with_doubles(item) for item in value]
+    if type(value) is dict:
+        return {key: _with_doubles(item) for key, item in value.items()}
+    return value
+
+
+def _double(value: int) -> float | int:
+    """Return the float whose canonical text is this integer, else the integer."""
     try:
         double = float(value)
-        if rfc8785.dumps(double) == str(value).encode():
-            return double
     except OverflowError:
-        pass
-    raise CanonicalError(f"{field or 'value'}: integer {value} is beyond 2**53 - 1")
+        return value
+    return double if rfc8785.dumps(double) == str(value).encode() else value
 
 
 def _normalised_float(value: float, *, fast: bool) -> float | int | None:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from journal.events import BOOKKEEPING_KINDS, KINDS
-from journal.log.canonical import canonical_bytes
+from journal.log.canonical import recanonical_bytes
 from journal.log.chain import GENESIS
 from journal.log.errors import CanonicalError, LogError, TamperedError
 from journal.log.head import read_head
@@ -147,7 +147,7 @@ class _Checker:
 
     def _problems(self, path: Path, line: LogLine, *, first: bool) -> Iterator[str]:
         try:
-            if canonical_bytes(line.parsed) != line.event:
+            if recanonical_bytes(line.parsed) != line.event:
                 yield "bytes are not RFC 8785 canonical"
         except CanonicalError as error:
             yield str(error)

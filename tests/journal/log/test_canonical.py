@@ -12,7 +12,7 @@ import rfc8785
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from journal.log.canonical import MAX_SAFE_INTEGER, canonical_bytes
+from journal.log.canonical import MAX_SAFE_INTEGER, canonical_bytes, recanonical_bytes
 from journal.log.errors import CanonicalError, LogError
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\x00"))
@@ -27,7 +27,7 @@ VALUES = st.recursive(
 )
 
 
-@settings(max_examples=2000, deadline=None)
+@settings(max_examples=1000, deadline=None)
 @given(FLOATS)
 @example(-0.0)
 @example(1e21)
@@ -48,7 +48,7 @@ def test_floats_are_those_of_the_reference(value: float) -> None:
     assert canonical_bytes(value) == rfc8785.dumps(value)
 
 
-@settings(max_examples=1000, deadline=None)
+@settings(max_examples=300, deadline=None)
 @given(VALUES)
 @example({"\ufb33": 1, "\U0001f602": 2})  # sorts differently by code point and by UTF-16 unit
 @example({"é": 1, "e\u0301": 2, "z": 3})
@@ -57,13 +57,13 @@ def test_values_are_those_of_the_reference(value: Any) -> None:
     assert canonical_bytes(value) == rfc8785.dumps(value)
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(VALUES)
 @example(2.0**53)
 @example(1.2345678901234568e20)
 def test_what_is_read_back_is_written_the_same(value: Any) -> None:
     written = canonical_bytes(value)
-    assert canonical_bytes(json.loads(written)) == written
+    assert recanonical_bytes(json.loads(written)) == written
 
 
 @pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])
@@ -79,6 +79,7 @@ def test_a_tuple_is_a_list() -> None:
     ("value", "field"),
     [
         ({"data": {"n": 2**53 + 1}}, ".data.n"),
+        ({"data": {"n": 2**53}}, ".data.n"),  # the text of a float, and still no exact integer
         ({"data": [0, -(2**53) - 1]}, ".data[1]"),
         ({"n": 10**21}, ".n"),
         ({"n": 10**400}, ".n"),
