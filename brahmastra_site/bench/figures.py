@@ -1,0 +1,238 @@
+"""The figures: plain functions, each measuring the house and, on the same input, a floor or a peer.
+
+A floor is the least that must be done (the same bytes to the disk, the same rows into a table); a
+peer is somebody else's way to the same end. Every value is a rate, so more is better.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import os
+import shutil
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Any
+
+import orjson
+import psycopg
+import rfc8785
+
+from brahmastra_site.bench.ground import Ground, seconds
+from journal.log.canonical import canonical_bytes
+from journal.log.reader import read_file, read_session
+from journal.log.verification import verify_session
+from journal.log.writer import LogWriter
+from journal.mirror import COPY, COPY_TYPES, catch_up, row_of, session_identity
+from replay.recording import read_recording
+from replay.runner import DayRunner
+from trading.market.calendar import ist_date
+from trading.market.feed import frames
+from trading.market.store import CHAIN_SNAPSHOT_COLUMNS, MarketStore, connect, sql_text
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from journal.log.reader import LogLine
+
+_MEGABYTE = 1_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """A rate of ours beside a rate of its floor or peer, in one unit."""
+
+    name: str
+    value: float
+    unit: str
+    beside: str
+    beside_value: float
+
+    @property
+    def ratio(self) -> float:
+        """Ours over theirs."""
+        return self.value / self.beside_value
+
+
+def appending(ground: Ground) -> Figure:
+    """Commit the session's batches to a new log; the floor writes and syncs the same bytes."""
+    batches = ground.batches()
+    count = sum(len(batch) for batch in batches)
+    with TemporaryDirectory(dir=ground.var_dir) as name:
+        ours = seconds(lambda: _append(Path(name) / "log", batches), times=2)
+        written = [b"".join(line.raw for line in batch) for batch in batches]
+        floor = seconds(lambda: _write_and_sync(Path(name) / "floor", written), times=2)
+    beside = f"write + fdatasync of the same {len(batches)} batches"
+    return Figure(
+        "append a session, batch by batch", count / ours, "lines/s", beside, count / floor
+    )
+
+
+def _append(directory: Path, batches: list[list[LogLine]]) -> None:
+    shutil.rmtree(directory, ignore_errors=True)
+    with LogWriter(
+        directory, session="bench", number=1, clock=lambda: time.time_ns() // 1000
+    ) as log:
+        log.open_day("2026-01-01")
+        for batch in batches:
+            log.commit([line.to_event() for line in batch])
+
+
+def _write_and_sync(path: Path, batches: list[bytes]) -> None:
+    path.unlink(missing_ok=True)
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+    try:
+        for batch in batches:
+            os.write(descriptor, batch)
+            os.fdatasync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def verifying(ground: Ground) -> Figure:
+    """Verify the session in full; the floor hashes its files."""
+    size = sum(path.stat().st_size for path in ground.files) / _MEGABYTE
+    ours = seconds(lambda: verify_session(ground.directory))
+    floor = seconds(lambda: [_hash_file(path) for path in ground.files])
+    return Figure(
+        "verify a session in full", size / ours, "MB/s", "SHA-256 of its files", size / floor
+    )
+
+
+def reading(ground: Ground) -> Figure:
+    """Read the session with its chain checked; the floor hashes its files."""
+    size = sum(path.stat().st_size for path in ground.files) / _MEGABYTE
+    ours = seconds(lambda: _exhaust(read_session(ground.directory)))
+    floor = seconds(lambda: [_hash_file(path) for path in ground.files])
+    return Figure(
+        "read a session, chain checked", size / ours, "MB/s", "SHA-256 of its files", size / floor
+    )
+
+
+def _hash_file(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def canonical_beside_reference(ground: Ground) -> Figure:
+    """Encode the session's bodies canonically; the peer is the reference implementation."""
+    bodies = [line.body for line in ground.lines]
+    ours = seconds(lambda: _each(canonical_bytes, bodies))
+    peer = seconds(lambda: _each(rfc8785.dumps, bodies), times=1)
+    count = len(bodies)
+    return Figure(
+        "canonical bytes of every body", count / ours, "bodies/s", "rfc8785", count / peer
+    )
+
+
+def canonical_beside_orjson(ground: Ground) -> Figure:
+    """Encode the session's bodies canonically; the floor only sorts keys."""
+    bodies = [line.body for line in ground.lines]
+    ours = seconds(lambda: _each(canonical_bytes, bodies))
+    floor = seconds(lambda: _each(_sorted_json, bodies))
+    count = len(bodies)
+    beside = "orjson, keys sorted (not canonical)"
+    return Figure("canonical bytes of every body", count / ours, "bodies/s", beside, count / floor)
+
+
+def _sorted_json(body: dict[str, Any]) -> bytes:
+    return orjson.dumps(body, option=orjson.OPT_SORT_KEYS)
+
+
+def replaying(ground: Ground) -> Figure:
+    """Decide the session again, one process; the floor reads and verifies what is replayed."""
+    recording = read_recording(ground.directory)
+
+    def replay() -> None:
+        for day in recording.days:
+            runner = DayRunner(
+                day, session=recording.session, derived_to=io.BytesIO(), progress=lambda _: None
+            )
+            result = runner.run(unfinished=False)
+            if result.divergence is not None:
+                raise RuntimeError(f"{day.date} did not replay to the same bytes: {result}")
+
+    count = recording.events
+    ours = seconds(replay, times=2)
+    floor = seconds(lambda: [_exhaust(read_file(path)) for path in ground.files])
+    return Figure(
+        "replay a session", count / ours, "events/s", "read it, chain checked", count / floor
+    )
+
+
+def mirroring(ground: Ground) -> Figure:
+    """Move the session into the empty audit store; the floor copies the same rows, bare."""
+    identity = session_identity(ground.directory)
+    if identity is None:
+        raise RuntimeError(f"{ground.directory} names no session")
+    with psycopg.connect(ground.environment["MIRROR_DATABASE_URL"], autocommit=True) as mirror:
+        started = time.perf_counter()
+        count = catch_up(mirror, ground.directory)
+        ours = time.perf_counter() - started
+    rows = [row_of(identity[0], line) for line in ground.lines]
+    with psycopg.connect(ground.environment["AUDIT_OWNER_URL"], autocommit=True) as owner:
+        owner.execute(
+            "CREATE TABLE app.bare (id bigint, file text, file_offset bigint, length int,"
+            " hash text, prev text, raw text)"
+        )
+        started = time.perf_counter()
+        _copy_bare(owner, rows)
+        floor = time.perf_counter() - started
+        owner.execute("DROP TABLE app.bare")
+    beside = "binary COPY of the same rows, no index"
+    return Figure("mirror a session", count / ours, "rows/s", beside, len(rows) / floor)
+
+
+def _copy_bare(connection: psycopg.Connection[Any], rows: list[tuple[Any, ...]]) -> None:
+    statement = COPY.replace("audit.event", "app.bare")
+    with connection.cursor() as cursor, cursor.copy(statement) as copy:
+        copy.set_types(COPY_TYPES)
+        for row in rows:
+            copy.write_row(row)
+
+
+def building_frames(ground: Ground) -> Figure:
+    """Build every frame of the stored days; the floor has DuckDB read the same rows, bare."""
+    store = MarketStore(ground.var_dir / "market")
+    entries = store.catalogue().entries
+    first = ist_date(min(entry.ranges["available_at"][0] for entry in entries))
+    last = ist_date(max(entry.ranges["available_at"][1] for entry in entries))
+    paths = [store.path_of(entry.accepted) for entry in entries]
+    count = sum(entry.accepted.rows for entry in entries)
+
+    def build() -> None:
+        _exhaust(frames(store, ("NIFTY", "BANKNIFTY"), first, last))
+
+    def read_bare() -> None:
+        named = ", ".join(f"'{sql_text(str(path))}'" for path in paths)
+        query = f"SELECT {', '.join(CHAIN_SNAPSHOT_COLUMNS)} FROM read_parquet([{named}])"  # noqa: S608
+        with connect() as connection:
+            connection.execute(query).fetchnumpy()
+
+    ours, floor = seconds(build), seconds(read_bare)
+    beside = "DuckDB reads the same rows, bare"
+    return Figure("build frames from the store", count / ours, "rows/s", beside, count / floor)
+
+
+def _exhaust(items: Any) -> None:
+    for _ in items:
+        pass
+
+
+def _each(function: Callable[[Any], object], items: list[Any]) -> None:
+    for item in items:
+        function(item)
+
+
+FIGURES = (
+    appending,
+    reading,
+    verifying,
+    canonical_beside_reference,
+    canonical_beside_orjson,
+    replaying,
+    mirroring,
+    building_frames,
+)
