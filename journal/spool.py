@@ -82,9 +82,10 @@ def read_command(path: Path, *, key: str) -> Command:
         content = json.loads(path.read_bytes())
         fields, mac = content["command"], content["mac"]
         command = Command(**fields)
-    except (ValueError, KeyError, TypeError) as error:
+        signed = hmac.compare_digest(str(mac).encode(), _mac(key, fields).encode())
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise SpoolError(f"{path}: not a command ({error})") from None
-    if not isinstance(mac, str) or not hmac.compare_digest(mac, _mac(key, fields)):
+    if not signed:
         raise SpoolError(f"{path}: signature does not hold")
     if command.id != path.stem or command.session != path.parent.name:
         raise SpoolError(f"{path}: names command {command.id} of session {command.session}")

@@ -59,12 +59,12 @@ def test_each_file_starts_a_chain_and_names_the_file_before(tmp_path: Path) -> N
 def test_every_flipped_byte_is_found_with_its_place(tmp_path: Path) -> None:
     with open_log(tmp_path) as writer:
         writer.open_day("2025-08-28")
-        writer.commit(signals("day1", 1, 2))
+        writer.commit(signals("day1", 1, 1))
         writer.open_day("2025-08-29")
-        writer.commit(signals("day1", 3, 2))
+        writer.commit(signals("day1", 2, 1))
     directory = tmp_path / "sessions" / "day1"
     found = 0
-    for path, first_line in (("2025-08-28.jsonl", 1), ("2025-08-29.jsonl", 4)):
+    for path, first_line in (("2025-08-28.jsonl", 1), ("2025-08-29.jsonl", 3)):
         file = directory / path
         whole = file.read_bytes()
         for at in range(len(whole)):
@@ -81,7 +81,7 @@ def test_every_flipped_byte_is_found_with_its_place(tmp_path: Path) -> None:
             assert f"expected {error.expected}" in str(error)
             found += 1
         file.write_bytes(whole)
-    assert found > 2500
+    assert found > 1500
     verify_session(directory)
 
 
