@@ -71,7 +71,7 @@ def _normalise(value: Any, field: str, *, fast: bool) -> Any:
 
 
 def _with_doubles(value: Any) -> Any:
-    """Return a value read from JSON, a large integer that is how a float is written as that float."""
+    """Return a value read from JSON, large integers that are how floats are written as floats."""
     if type(value) is int and abs(value) > MAX_SAFE_INTEGER:
         return _double(value)
     if type(value) is list:
