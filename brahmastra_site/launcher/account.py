@@ -16,8 +16,12 @@ import stat
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from brahmastra_site.launcher.errors import LauncherError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 # sun_path holds 108 bytes with its final zero.
 SOCKET_PATH_LIMIT = 107
@@ -126,25 +130,25 @@ def _temporary_directories(account: Account | None) -> list[Path]:
     return [path for path in candidates if path.is_dir() and can_enter(path, account)]
 
 
-def reachable_copy(source: Path, program: str, account: Account | None) -> Path:
-    """Return `source`, or a copy of that tree (made once) when `account` cannot run
-    `source/program`.
+def reachable_copy(root: Path, parts: Sequence[str], program: str, account: Account | None) -> Path:
+    """Return `root`, or a copy of `parts` of that tree (made once) when `account` cannot run
+    `root/program`.
 
     The copy is ours and nobody else can write to it, so what the account runs is what was
-    installed.
+    installed. Parts that do not exist are left out.
     """
-    if can_enter((source / program).parent, account) and _may_run(source / program, account):
-        return source
-    marker = hashlib.sha256(f"{source} {source.stat().st_mtime_ns}".encode()).hexdigest()[:16]
+    if can_enter((root / program).parent, account) and _may_run(root / program, account):
+        return root
+    age = (root / program).stat().st_mtime_ns
+    marker = hashlib.sha256(f"{root} {program} {age}".encode()).hexdigest()[:16]
     bases = _temporary_directories(account)
     if not bases:
-        raise LauncherError(
-            f"user {account.name if account else ''} can enter neither {source} nor a temporary "
-            f"directory"
-        )
+        name = account.name if account else own_name()
+        raise LauncherError(f"user {name} can enter neither {root} nor a temporary directory")
     target = bases[0] / f"brahmastra-servers-{os.geteuid()}-{marker}"
-    if not (target.is_dir() and not target.is_symlink() and target.stat().st_uid == os.geteuid()):
-        _copy_for_everyone(source, target)
+    ours = target.is_dir() and not target.is_symlink() and target.stat().st_uid == os.geteuid()
+    if not ours:
+        _copy_for_everyone(root, parts, target)
     return target
 
 
@@ -152,15 +156,18 @@ def _may_run(program: Path, account: Account | None) -> bool:
     return account is None or _may_search(program.stat(), account)
 
 
-def _copy_for_everyone(source: Path, target: Path) -> None:
-    """Copy a tree to `target` in one step, every file readable by all and writable by us."""
+def _copy_for_everyone(root: Path, parts: Sequence[str], target: Path) -> None:
+    """Copy parts of a tree to `target` in one step, readable by all and writable by us."""
     draft = Path(tempfile.mkdtemp(prefix="brahmastra-servers-", dir=target.parent))
     try:
         tree = draft / "tree"
-        shutil.copytree(source, tree, symlinks=True)
-        for part in [tree, *tree.rglob("*")]:
-            if not part.is_symlink():
-                part.chmod(0o755 if part.is_dir() or os.access(part, os.X_OK) else 0o644)
+        for part in parts:
+            if (root / part).exists():
+                shutil.copytree(root / part, tree / part, symlinks=True)
+        for copied in [tree, *tree.rglob("*")]:
+            if not copied.is_symlink():
+                runs = copied.is_dir() or os.access(copied, os.X_OK)
+                copied.chmod(0o755 if runs else 0o644)
         try:
             tree.rename(target)
         except OSError as error:

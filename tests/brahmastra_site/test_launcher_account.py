@@ -11,12 +11,14 @@ from typing import TYPE_CHECKING
 import pytest
 
 from brahmastra_site.launcher import account as accounts
+from brahmastra_site.launcher import postgres, valkey
 from brahmastra_site.launcher.account import SOCKET_PATH_LIMIT, Account
 from brahmastra_site.launcher.errors import LauncherError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+PARTS = ("bin", "libs", "not there")
 needs_root = pytest.mark.skipif(
     os.geteuid() != 0, reason="only root gives servers to another account"
 )
@@ -28,10 +30,11 @@ def installed(tmp_path: Path) -> Path:
     tree = tmp_path / "installed"
     (tree / "bin").mkdir(parents=True)
     program = tree / "bin" / "tell"
-    program.write_text('#!/bin/sh\ncat "$(dirname "$0")/../words"\n')
+    program.write_text('#!/bin/sh\ncat "$(dirname "$0")/../libs/words"\n')
     program.chmod(0o700)
-    (tree / "words").write_text("it runs\n")
-    (tree / "words").chmod(0o600)
+    (tree / "libs").mkdir()
+    (tree / "libs" / "words").write_text("it runs\n")
+    (tree / "libs" / "words").chmod(0o600)
     return tree
 
 
@@ -51,7 +54,7 @@ def test_an_ordinary_user_s_servers_are_its_own(monkeypatch: pytest.MonkeyPatch)
 
 
 def test_ourselves_use_what_is_installed(installed: Path) -> None:
-    assert accounts.reachable_copy(installed, "bin/tell", None) == installed
+    assert accounts.reachable_copy(installed, PARTS, "bin/tell", None) == installed
 
 
 @needs_root
@@ -61,27 +64,27 @@ def test_an_account_that_is_shut_out_gets_a_copy_it_can_run(
     account = accounts.server_account()
     assert account is not None
     assert not accounts.can_enter(installed, account), "pytest's directories are private"
-    copy = accounts.reachable_copy(installed, "bin/tell", account)
+    copy = accounts.reachable_copy(installed, PARTS, "bin/tell", account)
     told = subprocess.check_output(
         [copy / "bin" / "tell"], user=account.uid, group=account.gid, extra_groups=[], text=True
     )
     assert told == "it runs\n"
     # It is made once, belongs to root, and the account cannot change it.
-    assert accounts.reachable_copy(installed, "bin/tell", account) == copy
+    assert accounts.reachable_copy(installed, PARTS, "bin/tell", account) == copy
     assert {part.stat().st_uid for part in [copy, *copy.rglob("*")]} == {0}
     assert all(part.stat().st_mode & 0o022 == 0 for part in [copy, *copy.rglob("*")])
     # What was there keeps its permissions.
-    assert (installed / "words").stat().st_mode & 0o777 == 0o600
+    assert (installed / "libs" / "words").stat().st_mode & 0o777 == 0o600
 
 
 @needs_root
 def test_a_copy_that_somebody_else_made_is_not_trusted(installed: Path, open_place: Path) -> None:
     account = accounts.server_account()
     assert account is not None
-    copy = accounts.reachable_copy(installed, "bin/tell", account)
+    copy = accounts.reachable_copy(installed, PARTS, "bin/tell", account)
     os.chown(copy, account.uid, account.gid)
     with pytest.raises(LauncherError, match="is in the way"):
-        accounts.reachable_copy(installed, "bin/tell", account)
+        accounts.reachable_copy(installed, PARTS, "bin/tell", account)
 
 
 def test_a_private_directory_of_somebody_else_is_refused(tmp_path: Path) -> None:
@@ -115,3 +118,24 @@ def test_entering_is_decided_by_the_one_class_a_person_falls_in(tmp_path: Path) 
         place.chmod(mode)
         assert accounts.can_enter(place, me) is expected
     place.chmod(0o700)
+
+
+@needs_root
+@pytest.mark.parametrize("program", ["postgres", "initdb", "valkey-server"])
+def test_the_servers_own_programs_run_from_their_copy(
+    open_place: Path, monkeypatch: pytest.MonkeyPatch, program: str
+) -> None:
+    account = accounts.server_account()
+    assert account is not None
+    # As if the packages were installed where the account is shut out.
+    monkeypatch.setattr(accounts, "_may_run", lambda *_: False)
+    found = (
+        valkey.find_program(account)
+        if program == "valkey-server"
+        else postgres.find_programs(account) / program
+    )
+    assert found.is_relative_to(open_place)
+    told = subprocess.check_output(
+        [found, "--version"], user=account.uid, group=account.gid, extra_groups=[], text=True
+    )
+    assert "18." in told or "v=9." in told
