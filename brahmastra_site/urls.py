@@ -24,6 +24,7 @@ urlpatterns = [
     path("stop/", views.stop, name="stop"),
     path("", include("trading.urls")),
     path("journal/", include("journal.urls")),
+    path("replay/", include("replay.urls")),
     # One way in: the admin's own sign-in form knows neither our words nor our page.
     path("admin/login/", views.admin_sign_in),
     path("admin/", admin.site.urls),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from django import template
@@ -10,6 +11,8 @@ from django.utils.html import format_html
 from journal import figures
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from django.utils.safestring import SafeString
 
 register = template.Library()
@@ -62,6 +65,12 @@ def ist_moment(us: int | None) -> SafeString | str:
 def ist_date(us: int | None) -> SafeString | str:
     """Show the IST date."""
     return _time(us, "%Y-%m-%d")
+
+
+@register.filter
+def us(moment: datetime | None) -> int | None:
+    """Return an aware time of the database as µs UTC, for the filters above."""
+    return None if moment is None else (moment - figures.moment(0)) // timedelta(microseconds=1)
 
 
 @register.filter
