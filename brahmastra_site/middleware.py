@@ -81,13 +81,10 @@ class FragmentSignInMiddleware:
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         response = self.get_response(request)
+        if response.status_code != 302 or request.headers.get("HX-Request") != "true":
+            return response
         sign_in = resolve_url(settings.LOGIN_URL)
-        target = response.headers.get("Location", "")
-        if (
-            request.headers.get("HX-Request") == "true"
-            and response.status_code == 302
-            and target.split("?")[0] == sign_in
-        ):
+        if response.headers["Location"].partition("?")[0] == sign_in:
             response.status_code = 401
             del response.headers["Location"]
             response.headers["HX-Redirect"] = sign_in

@@ -38,7 +38,7 @@ def signals(request: HttpRequest) -> HttpResponse:
 def signal_detail(request: HttpRequest, session: str, seq: int) -> HttpResponse:
     """Why of one signal beside the list: page, or the panel alone."""
     spine = _spine(session, seq)
-    filters = SignalFilters.from_query(request.GET | {"session": session})
+    filters = SignalFilters.from_query({**request.GET.dict(), "session": session})
     query = request.GET.urlencode()
     close_url = reverse("trading:signals") + (f"?{query}" if query else "")
     context: dict[str, Any] = {"spine": spine, "close_url": close_url}
