@@ -27,12 +27,12 @@ setup-dev: $(INSTALLED_DEV)
 
 $(INSTALLED): | .venv/bin/pip
 	@echo "Installing requirements.txt into .venv"
-	@$(VENV) -m pip install --quiet --requirement requirements.txt
+	@$(VENV) -m pip install -qq --requirement requirements.txt
 	@rm -f .venv/installed-*; touch $@
 
 $(INSTALLED_DEV): $(INSTALLED)
 	@echo "Installing requirements-dev.txt into .venv"
-	@$(VENV) -m pip install --quiet --requirement requirements-dev.txt
+	@$(VENV) -m pip install -qq --requirement requirements-dev.txt
 	@rm -f .venv/installed-dev-*; touch $@
 
 run: $(INSTALLED)

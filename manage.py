@@ -71,3 +71,5 @@ if __name__ == "__main__":
     except LauncherError as error:
         print(f"manage.py: {error}", file=sys.stderr)  # noqa: T201 - the one line
         sys.exit(1)
+    except KeyboardInterrupt:
+        sys.exit(130)

@@ -92,8 +92,8 @@ def own_directory(directory: Path, account: Account | None) -> Path:
     wanted = account.uid if account else os.geteuid()
     if not stat.S_ISDIR(status.st_mode) or status.st_uid not in {wanted, os.geteuid()}:
         raise LauncherError(
-            f"{directory} must be a directory of user {wanted}; it belongs to user "
-            f"{status.st_uid}: remove it"
+            f"{directory} must be a directory of user {wanted}, not of user {status.st_uid}: "
+            f"run as the one who made it, or set VAR_DIR elsewhere"
         )
     if account:
         os.chown(directory, account.uid, account.gid)

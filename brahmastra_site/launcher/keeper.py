@@ -17,12 +17,12 @@ from typing import IO, TYPE_CHECKING
 from brahmastra_site.launcher import children
 from brahmastra_site.launcher.errors import LauncherError
 from brahmastra_site.launcher.postgres import locate_cluster, start_postgres, stop_postgres
-from brahmastra_site.launcher.servers import run_directory
+from brahmastra_site.launcher.servers import open_lock, run_directory
 from brahmastra_site.launcher.valkey import locate_bus, start_valkey, stop_valkey
 
 if TYPE_CHECKING:
     import subprocess
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
 _LOOK_SECONDS = 0.05
@@ -42,8 +42,7 @@ class Kept:
     def stop(self) -> None:
         """Stop the server and remove the directory of its socket, which a start makes again."""
         self.stop_process(self.process)
-        with contextlib.suppress(OSError):
-            self.directory.rmdir()
+        _remove_if_empty(self.directory)
 
 
 def keep(var_dir: Path, wanted: list[str]) -> int:
@@ -53,7 +52,7 @@ def keep(var_dir: Path, wanted: list[str]) -> int:
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         signal.signal(number, _refuse)
     kept: dict[str, Kept] = {}
-    with (run_directory(var_dir) / "servers.lock").open("a") as lock:
+    with open_lock(run_directory(var_dir) / "servers.lock") as lock:
         try:
             for name in wanted:
                 kept[name] = _STARTERS[name](var_dir)
@@ -78,16 +77,30 @@ def _refuse(_number: int, _frame: object) -> None:
 
 def _start_kept_postgres(var_dir: Path) -> Kept:
     cluster = locate_cluster(var_dir)
-    process = start_postgres(cluster)
-    return Kept(
-        process, cluster.urls(), cluster.socket, partial(start_postgres, cluster), stop_postgres
-    )
+    start = partial(start_postgres, cluster)
+    with _removed_on_failure(cluster.socket):
+        return Kept(start(), cluster.urls(), cluster.socket, start, stop_postgres)
 
 
 def _start_kept_valkey(var_dir: Path) -> Kept:
     bus = locate_bus(var_dir)
-    urls = {"REDIS_URL": bus.url()}
-    return Kept(start_valkey(bus), urls, bus.directory, partial(start_valkey, bus), stop_valkey)
+    start = partial(start_valkey, bus)
+    with _removed_on_failure(bus.directory):
+        return Kept(start(), {"REDIS_URL": bus.url()}, bus.directory, start, stop_valkey)
+
+
+@contextlib.contextmanager
+def _removed_on_failure(directory: Path) -> Iterator[None]:
+    try:
+        yield
+    except LauncherError:
+        _remove_if_empty(directory)
+        raise
+
+
+def _remove_if_empty(directory: Path) -> None:
+    with contextlib.suppress(OSError):
+        directory.rmdir()
 
 
 _STARTERS = {"postgres": _start_kept_postgres, "valkey": _start_kept_valkey}

@@ -17,7 +17,7 @@ from brahmastra_site.launcher import children
 from brahmastra_site.launcher.environment import REPOSITORY, child_environment, var_directory
 from brahmastra_site.launcher.errors import LauncherError
 from brahmastra_site.launcher.programmes import DEMO_SESSION, programmes
-from brahmastra_site.launcher.servers import run_directory, servers
+from brahmastra_site.launcher.servers import open_lock, run_directory, servers
 from brahmastra_site.launcher.supervisor import Supervisor, how_it_ended
 from journal.log.session import day_files, session_directory
 
@@ -99,7 +99,7 @@ def _only_one(var_dir: Path) -> Iterator[None]:
     """Hold the house's lock, which the kernel lets go of when we die; refuse when another launcher
     holds it.
     """
-    with (run_directory(var_dir) / "lock").open("a+") as file:
+    with open_lock(run_directory(var_dir) / "lock") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:

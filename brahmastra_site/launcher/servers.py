@@ -56,6 +56,16 @@ def run_directory(var_dir: Path) -> Path:
     return directory
 
 
+def open_lock(path: Path) -> IO[str]:
+    """Open a lock file, made when it does not exist; one of another user's is refused."""
+    try:
+        return path.open("a+")
+    except OSError as error:
+        raise LauncherError(
+            f"cannot open {path} ({error.strerror}); run as the user who made it, or set VAR_DIR"
+        ) from None
+
+
 @contextmanager
 def servers(var_dir: Path, environment: Mapping[str, str] | None = None) -> Iterator[Servers]:
     """Use the servers that `environment` names; those it does not name are private ones of
@@ -103,7 +113,7 @@ def _named_servers(environment: Mapping[str, str]) -> dict[str, str]:
 
 @contextmanager
 def _users_lock(var_dir: Path) -> Iterator[None]:
-    with (run_directory(var_dir) / "servers.lock").open("a") as file:
+    with open_lock(run_directory(var_dir) / "servers.lock") as file:
         # Waits while a keeper that found itself alone is stopping its servers.
         fcntl.flock(file, fcntl.LOCK_SH)
         yield
@@ -112,7 +122,7 @@ def _users_lock(var_dir: Path) -> Iterator[None]:
 def _attach_or_start(
     var_dir: Path, wanted: list[str]
 ) -> tuple[subprocess.Popen[str] | None, dict[str, str]]:
-    with (run_directory(var_dir) / "servers.starting").open("a") as file:
+    with open_lock(run_directory(var_dir) / "servers.starting") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         running = read_running(var_dir)
         keeper = None

@@ -264,3 +264,23 @@ def test_a_place_that_cannot_be_written_is_named(tmp_path: Path) -> None:
     complaint = "set VAR_DIR to a directory you may write"
     with pytest.raises(LauncherError, match=complaint), servers(home, NOTHING_NAMED):
         pass
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may open every file")
+def test_a_lock_of_another_user_is_refused_in_one_line(tmp_path: Path) -> None:
+    run = tmp_path / "var" / "run"
+    run.mkdir(parents=True)
+    (run / "servers.lock").touch(mode=0o400)
+    with pytest.raises(LauncherError, match="cannot open"), servers(tmp_path / "var", {}):
+        pass
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can make directories of another user")
+def test_data_of_another_user_are_left_alone(tmp_path: Path) -> None:
+    home = tmp_path / "var" / "postgres"
+    home.mkdir(parents=True)
+    os.chown(home, 12345, 12345)
+    refusal = pytest.raises(LauncherError, match="run as the one who made it")
+    with refusal, servers(tmp_path / "var", NOTHING_NAMED):
+        pass
+    assert home.stat().st_uid == 12345
