@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from journal.log.canonical import canonical_bytes
+from journal.log.canonical import recanonical_bytes
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -87,17 +87,20 @@ class Comparator:
 
 def divergence_between(recorded: bytes | None, replayed: bytes | None) -> Divergence:
     """Return how two bodies that are not the same bytes differ; at most one of them is None."""
-    there = None if recorded is None else orjson.loads(recorded)
-    here = None if replayed is None else orjson.loads(replayed)
-    if here is None:
+    there = None if recorded is None else _parsed(recorded)
+    if replayed is None:
         return _whole(What.ONLY_RECORDED, there, recorded, None)
-    if there is None:
+    here = orjson.loads(replayed)
+    if recorded is None:
         return _whole(What.ONLY_REPLAYED, here, None, replayed)
-    if isinstance(there, dict) and there.get("kind") != here["kind"]:
-        place: Path | None = ("kind",)  # bodies of two kinds have nothing else to compare
+    place: Path | None
+    if not isinstance(there, dict):
+        place = None
+    elif there.get("kind") != here["kind"]:
+        place = ("kind",)  # bodies of two kinds have nothing else to compare
     else:
         place = first_difference(there, here)
-    if place is None:  # the same values in other bytes: the log's are not canonical
+    if place is None:  # no body, or the same values in bytes that are not canonical
         return _whole(What.CHANGED, here, recorded, replayed)
     return Divergence(
         what=What.CHANGED,
@@ -149,10 +152,18 @@ def json_path(place: Path) -> str:
     return text
 
 
+def _parsed(recorded: bytes) -> Any:
+    """Return the value of recorded bytes, None when they are no JSON."""
+    try:
+        return orjson.loads(recorded)
+    except orjson.JSONDecodeError:
+        return None
+
+
 def _same_number(recorded: Any, replayed: Any) -> bool:
     """Whether an integer and a float are one number, as canonical bytes see it."""
     numbers = {type(recorded), type(replayed)} == {int, float}
-    return numbers and canonical_bytes(recorded) == canonical_bytes(replayed)
+    return numbers and recanonical_bytes(recorded) == recanonical_bytes(replayed)
 
 
 def _whole(what: What, body: Any, recorded: bytes | None, replayed: bytes | None) -> Divergence:

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 BEAT_LINES = 2000  # lines between two signs of life
+_BODY, _LOG = b'{"body":', b',"log":{'
 
 
 class ReplayError(LogError):
@@ -107,21 +108,13 @@ def read_recording(
 
 
 def day_lines(day: DayRecording, *, limit: int | None) -> Iterator[LogLine]:
-    """Yield a day file's lines up to a byte offset, the chain and the form of each checked."""
-    lines = read_file(day.path, first_line=day.first_line, limit=limit)
-    number = day.first_line
-    while True:
-        try:
-            line = next(lines, None)
-            if line is not None:
-                number = line.line
-                _ = line.body["kind"], line.body["seq"], line.body["session"], line.body_bytes
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
-            raise TamperedError(
-                path=day.path, line=number, reason=f"not an event ({error!r})"
-            ) from None
-        if line is None:
-            return
+    """Yield a day file's lines up to a byte offset, each checked as `read_file` does, and its body
+    where canonical bytes have it.
+    """
+    for line in read_file(day.path, first_line=day.first_line, limit=limit):
+        if not line.event.startswith(_BODY) or _LOG not in line.event:
+            reason = "bytes are not RFC 8785 canonical"
+            raise TamperedError(path=day.path, line=line.line, reason=reason, expected=line.hash)
         yield line
 
 
@@ -164,13 +157,9 @@ def _chosen(paths: list[Path], days: Sequence[str], directory: Path) -> list[Pat
 
 def _first_line(path: Path) -> int:
     first = next(read_file(path), None)
-    try:
-        number = 0 if first is None else first.line
-    except (KeyError, TypeError):
-        number = 0
-    if number < 1:
-        raise TamperedError(path=path, line=1, reason="no first line", expected="log.opened")
-    return number
+    if first is None:
+        raise TamperedError(path=path, line=1, reason="empty file", expected="log.opened")
+    return first.line
 
 
 def _take(recording: Recording, day: DayRecording, line: LogLine) -> None:
@@ -179,7 +168,8 @@ def _take(recording: Recording, day: DayRecording, line: LogLine) -> None:
     day.last_line, day.end, day.hash = line.line, line.offset + line.length, line.hash
     kind = body["kind"]
     if kind == "log.opened":
-        day.previous = body["data"]["previous"]
+        previous = body["data"].get("previous")
+        day.previous = previous if isinstance(previous, dict) else None
     if kind in BOOKKEEPING_KINDS:
         return
     day.events += 1

@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 
 PROGRESS_SECONDS = 0.25
 _REPOSITORY = Path(__file__).resolve().parent.parent
+# All that a way gets of the environment: what an interpreter needs to start.
+_KEPT = ("PATH", "LD_LIBRARY_PATH", "HOME", "LANG", "LC_ALL", "TMPDIR")
 _ONE_THREAD = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
 _CHUNK = 1 << 20
 
@@ -249,8 +251,9 @@ class _Shop:
             )
 
     def _start(self, task: _Task) -> subprocess.Popen[bytes] | None:
-        environment = {**self._workshop.environment, **_ONE_THREAD}
-        environment["PYTHONHASHSEED"] = str(task.way)
+        given = self._workshop.environment
+        environment = {name: given[name] for name in _KEPT if name in given}
+        environment |= _ONE_THREAD | {"PYTHONHASHSEED": str(task.way)}
         with self._lock:
             if self._stopped:
                 return None

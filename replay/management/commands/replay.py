@@ -78,7 +78,8 @@ class Command(BaseCommand):
             self.stdout.write(f"way {way.way:<5} {way.digest}  {_outcome(way)}")
         owed = max(way.owed for way in result.ways)
         if owed:
-            self.stdout.write(f"the log ends before {owed} events that its last input led to")
+            events = "event" if owed == 1 else "events"
+            self.stdout.write(f"the log ends before {owed} {events} that its last input led to")
         if result.identical:
             self.stdout.write(result.verdict())
 
