@@ -56,7 +56,9 @@ def enter_bed(worker: str) -> None:
         os.environ[name] = with_database(os.environ[_STARTED[name]], database)
     number = 0 if worker == "main" else int(worker.removeprefix("gw")) + 1
     os.environ["REDIS_URL"] = os.environ[_STARTED["REDIS_URL"]].replace("?db=0", f"?db={number}")
-    os.environ["VAR_DIR"] = str(Path(os.environ[_ROOT]) / worker / "var")
+    home = Path(os.environ[_ROOT]) / worker / "var"
+    (home / "static").mkdir(parents=True)  # whitenoise warns without
+    os.environ["VAR_DIR"] = str(home)
     os.environ["DJANGO_SETTINGS_MODULE"] = "brahmastra_site.settings"
     os.environ["DJANGO_STATIC_MANIFEST"] = "false"
     os.environ.update(DETERMINISTIC)

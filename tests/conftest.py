@@ -38,6 +38,9 @@ def pytest_configure(config: pytest.Config) -> None:
         config.stash[_CLOSING] = start_bed()
     enter_bed(worker or "main")
     django.setup()
+    if config.getoption("numprocesses", None):
+        # With it in their environment the workers would read the settings before their own bed.
+        del os.environ["DJANGO_SETTINGS_MODULE"]
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
