@@ -1,5 +1,5 @@
-"""Replays as tasks. Acknowledged early: a run whose worker dies is requeued by the reaper, and
-the claim in the row makes a second delivery harmless.
+"""Replays as tasks, on a queue of their own (settings). Acknowledged early: a run whose worker
+dies is requeued by the reaper, and the claim in the row makes a second delivery harmless.
 """
 
 from __future__ import annotations
@@ -18,7 +18,6 @@ LIMIT_SECONDS = 4 * 3600
 
 
 @shared_task(
-    queue="replay",
     acks_late=False,
     soft_time_limit=LIMIT_SECONDS,
     time_limit=LIMIT_SECONDS + 60,
@@ -38,7 +37,7 @@ def replay_run_task(*, run_id: str, **_: object) -> None:
     replay_run_execute(run_id=UUID(run_id), means=means)
 
 
-@shared_task(queue="celery")
+@shared_task
 def replay_runs_reap_task(**_: object) -> None:
     """Requeue what lost its worker; beat calls it."""
     from replay.services import replay_runs_reap

@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 import shutil
 import time
-from typing import TYPE_CHECKING
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -15,6 +16,12 @@ from tests.market_factory import DAYS, Rig
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
+
+    from django.contrib.auth.models import User
+    from pytest_django.fixtures import SettingsWrapper
+
+    from replay.models import ReplayRun
+    from replay.services import Means
 
 
 @pytest.fixture(scope="session")
@@ -62,4 +69,40 @@ def make_workshop(
         scratch=scratch,
         clock=time.perf_counter,
         progress=progress,
+    )
+
+
+# --- runs -----------------------------------------------------------------------------------------
+
+NOW = datetime(2026, 2, 27, 12, 0, tzinfo=UTC)
+
+
+@pytest.fixture
+def site_log(short_log: Path, settings: SettingsWrapper) -> Path:
+    """The log of session `day1` in the `VAR_DIR` of the site, this test's own copy."""
+    settings.VAR_DIR = short_log.parent.parent
+    return short_log
+
+
+def make_means(var_dir: Path, **changes: Any) -> Means:
+    """Return what a worker has: two interpreters, and a clock that stands at NOW."""
+    from replay.services import Means
+
+    given: dict[str, Any] = {
+        "var_dir": var_dir,
+        "scratch": var_dir,
+        "workers": 2,
+        "environment": os.environ,
+        "clock": time.monotonic,
+        "now": lambda: NOW,
+    }
+    return Means(**given | changes)
+
+
+def ask(user: User, log: Path, *, times: int = 2, now: datetime = NOW) -> ReplayRun:
+    """Ask for a replay of session `day1`."""
+    from replay.services import replay_run_request
+
+    return replay_run_request(
+        session="day1", times=times, requested_by=user, var_dir=log.parent.parent, now=now
     )
