@@ -183,6 +183,7 @@ CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 CELERY_WORKER_MAX_TASKS_PER_CHILD = 20
 CELERY_WORKER_SOFT_SHUTDOWN_TIMEOUT = 5.0
+CELERY_TASK_ROUTES = {"replay.tasks.replay_run_task": {"queue": "replay"}}
 CELERY_BEAT_SCHEDULE = {
     "replay-runs-reap": {
         "task": "replay.tasks.replay_runs_reap_task",

@@ -36,6 +36,10 @@ EXPECTED: dict[str, tuple[int, ...]] = {
     "signals/": LOOK,
     "signals/<slug:session>/<int:seq>/": LOOK,
     "why/<slug:session>/<int:seq>/": LOOK,
+    "replay/": LOOK,
+    "replay/start/": (302, 405, 405, 405, 405, 405),
+    "replay/<uuid:run_id>/": (302, 403, 404, 404, 404, 404),
+    "replay/<uuid:run_id>/cancel/": (302, 405, 405, 405, 405, 405),
     "journal/": LOOK,
     "journal/<slug:session>/<int:seq>/": LOOK,
     "admin/login/": (302, 403, 403, 403, 403, 403),
@@ -83,6 +87,7 @@ def address(route: str) -> str:
     for part, value in (
         ("<slug:session>", TOLD),
         ("<int:seq>", signal),
+        ("<uuid:run_id>", "00000000-0000-4000-8000-000000000000"),
         ("<path:object_id>", "999999999"),
         ("<path:content_type_id>", "999999999"),
         ("<id>", "999999999"),
