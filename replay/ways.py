@@ -5,6 +5,7 @@ No two ways share memory, and each has another hash seed: what depends on the or
 
 from __future__ import annotations
 
+import signal
 import subprocess
 import sys
 import tempfile
@@ -207,7 +208,8 @@ class _Shop:
         numbers = range(1, times + 1)
         self._tasks = [_Task(number, day) for day in recording.days for number in numbers]
         self._lines = [_Line(n, [t for t in self._tasks if t.way == n]) for n in numbers]
-        self._pool = ThreadPoolExecutor(min(workshop.workers, len(self._tasks)))
+        workers = min(workshop.workers, len(self._tasks))
+        self._pool = ThreadPoolExecutor(workers, initializer=_hold_interrupts)
 
     def __enter__(self) -> _Shop:
         return self
@@ -266,7 +268,6 @@ class _Shop:
                     pass_fds=(task.derived.fileno(),),
                     cwd=_REPOSITORY,
                     env=environment,
-                    process_group=0,  # Ctrl-C is for us; it ends when its pipe does
                 )
             except OSError as error:
                 raise ReplayError(f"cannot start an interpreter: {error}") from error
@@ -281,6 +282,11 @@ class _Shop:
             "derived_to": task.derived.fileno(),
             "unfinished": last and not self._recording.finished,
         }
+
+
+def _hold_interrupts() -> None:
+    """Keep Ctrl-C from the processes this thread starts: it is for us, who then end them."""
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
 
 
 def _hear(task: _Task, message: dict[str, Any]) -> None:

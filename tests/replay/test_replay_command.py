@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
 
+import psutil
 import pytest
 
 from journal.log.session import day_files
@@ -119,6 +121,29 @@ def test_a_spoilt_log_is_one_line_with_file_and_line(short_log: Path, fault: str
     assert result.stderr.count("\n") == 1
     assert f"{path} line " in result.stderr
     assert "expected" in result.stderr
+
+
+def test_ctrl_c_ends_it_with_one_line_and_leaves_nobody(short_log: Path) -> None:
+    process = subprocess.Popen(
+        [sys.executable, "manage.py", "replay", "day1", "--times", "60"],
+        cwd=ROOT,
+        env={**os.environ, "VAR_DIR": str(short_log.parent.parent)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    ways: list[psutil.Process] = []
+    while not ways and process.poll() is None:
+        ways = psutil.Process(process.pid).children()
+    os.killpg(process.pid, signal.SIGINT)
+    stdout, stderr = process.communicate(timeout=30)
+    assert process.returncode == 1
+    assert (stdout, stderr) == (
+        "",
+        "CommandError: stopped before the end; nothing was compared\n",
+    )
+    assert psutil.wait_procs(ways, timeout=5)[1] == []
 
 
 @pytest.mark.slow
