@@ -177,9 +177,11 @@ def _cell_from_frame(body: dict[str, Any]) -> LiveCell:
 
 
 def _last_kind(directory: Path) -> str | None:
-    """Return the kind of the last durable event, read backwards from the head."""
+    """Return the kind of the last durable event, read backwards from the head; None when the log
+    does not say.
+    """
     head = read_head(directory)
-    if head is None:
+    if head is None or not (directory / head.file).is_file():
         return None
     with (directory / head.file).open("rb") as file:
         size, tail = 0, b""
@@ -190,7 +192,7 @@ def _last_kind(directory: Path) -> str | None:
     last = tail.rstrip(b"\n").rsplit(b"\n", 1)[-1]
     try:
         return orjson.loads(last)["event"]["body"]["kind"]  # type: ignore[no-any-return]
-    except (orjson.JSONDecodeError, KeyError):
+    except (orjson.JSONDecodeError, KeyError, TypeError):
         return None
 
 

@@ -13,12 +13,12 @@ if TYPE_CHECKING:
 def read_or_create_secret(path: Path) -> str:
     """Return the secret in `path`, creating it (0600, 64 hex characters) when it does not exist.
 
-    Two processes that start together agree: the file is written under another name and linked into
+    Those who start together agree: the file is written under another name and linked into
     place, and the loser of the race reads the winner's.
     """
     if not path.exists():
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        draft = path.with_name(f"{path.name}.{os.getpid()}")
+        draft = path.with_name(f"{path.name}.{secrets.token_hex(8)}")
         descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         with os.fdopen(descriptor, "w") as file:
             file.write(secrets.token_hex(32))

@@ -16,6 +16,7 @@ from django.db import connections
 
 from journal import mirror
 from journal.live import open_sessions
+from journal.log.errors import UnknownSessionError
 from journal.log.head import read_head
 from journal.log.session import (
     existing_session_directory,
@@ -175,16 +176,20 @@ def trading_kill(
 
     Needs no database, no web and no Valkey. It stops what it can: a part that fails is in
     `problems` and does not hold up the rest. A `command_id` makes asking twice (a second click) one
-    command. Raises LogError for a session without a log, before
-    anything is written.
+    command. Raises LogError for a session without a log, before anything is written.
     """
-    named = [existing_session_directory(var_dir, name).name for name in sessions]
+    named = [_named_session(var_dir, name) for name in sessions]
     problems: list[str] = []
     file = None if sessions else _write_kill_file(var_dir, f"{actor}: {reason}", problems)
     reached: list[str] = []
     try:
         key = read_or_create_secret(var_dir / "secrets" / "spool.key")
-        for session in named or open_sessions(var_dir):
+        wanted = named or open_sessions(var_dir)
+    except OSError as error:
+        problems.append(f"no session was told: {error}")
+        wanted = []
+    for session in wanted:
+        try:
             _write_kill(
                 var_dir,
                 key,
@@ -194,10 +199,19 @@ def trading_kill(
                 address=address,
                 reason=reason,
             )
+        except (OSError, SpoolError) as error:
+            problems.append(f"session {session}: {error}")
+        else:
             reached.append(session)
-    except (OSError, SpoolError) as error:
-        problems.append(str(error))
     return Killed(sessions=tuple(reached), file=file, problems=tuple(problems))
+
+
+def _named_session(var_dir: Path, name: str) -> str:
+    """Return the name of a session that has its log here; a log elsewhere has no spool here."""
+    directory = session_directory(var_dir, name)
+    if existing_session_directory(var_dir, name) != directory:
+        raise UnknownSessionError(f"session {name!r} has no log in {directory.parent}")
+    return name
 
 
 def _write_kill(
