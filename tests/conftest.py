@@ -9,7 +9,7 @@ import socket
 import subprocess
 import sys
 import time
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -38,9 +38,17 @@ def pytest_configure(config: pytest.Config) -> None:
         config.stash[_CLOSING] = start_bed()
     enter_bed(worker or "main")
     django.setup()
+    _hash_passwords_quickly()
     if config.getoption("numprocesses", None):
         # With it in their environment the workers would read the settings before their own bed.
         del os.environ["DJANGO_SETTINGS_MODULE"]
+
+
+def _hash_passwords_quickly() -> None:
+    """Keep the hasher and lower its cost, which every hash carries: the live site can check it."""
+    from django.contrib.auth.hashers import PBKDF2PasswordHasher
+
+    PBKDF2PasswordHasher.iterations = 1
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
@@ -141,17 +149,27 @@ def live_site() -> Iterator[str]:
     """
     # Playwright runs an event loop in this thread, for which Django would refuse every query.
     os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "true"
-    port, logs = free_port(), Path(os.environ["VAR_DIR"])
-    environment = child_environment({"DJANGO_STATIC_MANIFEST": "true", "DATABASE_POOL": "true"})
+    environment = child_environment({"DJANGO_STATIC_MANIFEST": "true"})
     collect = [sys.executable, "manage.py", "collectstatic", "--noinput", "--verbosity=0"]
     subprocess.run(collect, cwd=REPOSITORY, env=environment, check=True)
+    with daphne_at(free_port()) as (address, _):
+        yield address
+
+
+@contextmanager
+def daphne_at(port: int) -> Iterator[tuple[str, subprocess.Popen[bytes]]]:
+    """Serve the site at a port for as long as this lasts; give its address and the process.
+
+    Static files must have been collected: ask for `live_site` first.
+    """
+    environment = child_environment({"DJANGO_STATIC_MANIFEST": "true", "DATABASE_POOL": "true"})
     application = "brahmastra_site.asgi:application"
     daphne = [sys.executable, "-m", "daphne", "-b", "127.0.0.1", "-p", str(port), application]
-    log = logs / "daphne.log"
+    log = Path(os.environ["VAR_DIR"]) / f"daphne-{port}.log"
     process = children.start_child(daphne, log=log, environment=environment, directory=REPOSITORY)
     try:
         _await_port(port, process, log)
-        yield f"http://127.0.0.1:{port}"
+        yield f"http://127.0.0.1:{port}", process
     finally:
         children.stop_child(process, number=signal.SIGTERM)
 
