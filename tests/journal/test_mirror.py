@@ -480,6 +480,7 @@ def test_following_keeps_up_with_a_writer_and_ends_cleanly(
     assert mirror.compare(mirror_role, directory, patience_seconds=0).equal
 
 
+@pytest.mark.slow
 def test_a_killed_mirror_stores_each_line_once(var_dir: Path, mirror_role: Connection) -> None:
     engine = Engine(open_log(var_dir))
     directory = var_dir / "sessions" / "day1"
