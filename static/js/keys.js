@@ -44,10 +44,9 @@
     }
   }
 
-  function openDialog(id, opener) {
-    const dialog = document.getElementById(id);
-    dialog.addEventListener("close", () => opener.focus(), { once: true });
-    dialog.showModal();
+  // A modal dialog gives focus back to where it was by itself.
+  function openDialog(id) {
+    document.getElementById(id).showModal();
   }
 
   document.addEventListener("click", (event) => {
@@ -55,7 +54,7 @@
     const closer = event.target.closest("[data-closes]");
     if (opener) {
       event.preventDefault();
-      openDialog(opener.dataset.opens, opener);
+      openDialog(opener.dataset.opens);
     } else if (closer) {
       document.getElementById(closer.dataset.closes).close();
     }
@@ -102,7 +101,7 @@
     const inSpine = event.target.closest(".why") !== null;
     const actions = {
       g: () => { afterG = Date.now(); },
-      "?": () => openDialog("help", document.activeElement || document.body),
+      "?": () => openDialog("help"),
       j: () => moveRow(1),
       k: () => moveRow(-1),
       w: openWhy,
