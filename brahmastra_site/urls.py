@@ -1,4 +1,4 @@
-"""The addresses of the site. Each is listed, role by role, in tests/brahmastra_site/test_roles.py."""
+"""The addresses of the site, each listed role by role in tests/brahmastra_site/test_roles.py."""
 
 from __future__ import annotations
 
