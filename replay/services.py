@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from dataclasses import asdict, dataclass
 from datetime import timedelta
+from functools import partial
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
@@ -99,7 +100,7 @@ def replay_run_request(
                 state__in=ReplayRun.ACTIVE,
             ).first()
             if run is not None and run.pk == wanted.pk:
-                transaction.on_commit(lambda: _send(wanted.pk))
+                transaction.on_commit(partial(_send, wanted.pk))
         if run is not None:
             return run
         # What stood in the way has ended meanwhile.
@@ -207,7 +208,7 @@ def replay_runs_reap(*, now: datetime) -> list[UUID]:
             if _unchanged(run).update(heartbeat_at=now)  # their message is lost
         ]
     for run_id in sent:
-        transaction.on_commit(lambda run_id=run_id: _send(run_id))
+        transaction.on_commit(partial(_send, run_id))
     return sent
 
 

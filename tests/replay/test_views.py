@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from journal.live import LiveFigures
 from journal.log.session import day_files
 from replay.models import ReplayRun
 from replay.services import replay_run_claim, replay_run_execute, replay_run_progress
@@ -147,6 +148,19 @@ def test_a_list_after_nothing_is_not_there(
 ) -> None:
     client.force_login(viewer)
     assert client.get("/replay/", {"before": before}).status_code == 404
+
+
+def test_the_foot_line_says_what_the_last_replay_said(
+    client: Client, operator: User, site_log: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    figures = LiveFigures(session="day1")
+    monkeypatch.setattr("brahmastra_site.selectors.figures_from_store", lambda url: figures)
+    client.force_login(operator)
+    assert "parity not replayed" in words_of(client.get("/replay/"))
+    run = executed(operator, site_log, times=1)
+    page = client.get("/replay/")
+    assert "parity ✓ 1 × identical, 2026-02-27 17:30" in words_of(page)
+    assert f'id="foot-parity" href="/replay/{run.pk}/"' in page.content.decode()
 
 
 # --- one run --------------------------------------------------------------------------------------
