@@ -19,9 +19,12 @@ from journal.log.head import read_head
 from journal.log.session import session_directory
 from journal.selectors import mirrored_lines
 from journal.spool import kill_file
+from replay.selectors import last_parity
 
 if TYPE_CHECKING:
     from django.http import HttpRequest
+
+    from replay.selectors import Parity
 
 # Name, address, the key after `g`. A room is listed when its address exists.
 ROOMS = (
@@ -53,13 +56,14 @@ class Frame:
     live: LiveFigures
     session: str
     mirror_behind: int | None
+    parity: Parity | None
     now_us: int
     command_id: str
     build: str
 
 
 def frame_for(request: HttpRequest) -> Frame:
-    """Return the frame for whoever asks; one query, for the mirror's position."""
+    """Return the frame for whoever asks; two queries: the mirror's position, the last replay."""
     roles = roles_of(request.user)
     live = figures_from_store(settings.REDIS_URL) or LiveFigures()
     return Frame(
@@ -71,6 +75,7 @@ def frame_for(request: HttpRequest) -> Frame:
         live=live,
         session=live.session,
         mirror_behind=_mirror_behind(live.session),
+        parity=last_parity(session=live.session) if live.session else None,
         now_us=time.time_ns() // 1000,
         command_id=str(uuid4()),
         build=settings.BUILD,
