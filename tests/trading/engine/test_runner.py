@@ -133,7 +133,7 @@ def cut_after(source: Rig, target: Path, line: LogLine, *, torn: bytes = b"") ->
 
 
 def interesting_lines(directory: Path) -> list[LogLine]:
-    """Every line of order traffic, both ends of each day, and every 97th of the rest."""
+    """Lines of order traffic, both ends of each day, and some of the rest."""
     lines = list(read_session(directory))
     kinds = {"order.intended", "order.submitted", "broker.report", "position.changed"}
     chosen = [
@@ -141,8 +141,8 @@ def interesting_lines(directory: Path) -> list[LogLine]:
         for number, line in enumerate(lines)
         if line.body["kind"] in BOOKKEEPING_KINDS | {"session.opened", "day.opened", "day.closed"}
         or line.body["kind"] == "session.ended"
-        or (line.body["kind"] in kinds and number % 3 == 0)
-        or number % 97 == 0
+        or (line.body["kind"] in kinds and number % 11 == 0)
+        or number % 397 == 0
     ]
     assert len({line.body["kind"] for line in chosen}) >= 9
     return chosen
