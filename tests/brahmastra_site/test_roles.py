@@ -27,6 +27,8 @@ ADMIN_ONLY = (302, 302, 302, 302, 403, 200)
 # An object that is not there: the admin goes back to its index, for those who may look.
 ADMIN_OBJECT = (302, 302, 302, 302, 403, 302)
 NOBODY = (302, 302, 302, 302, 403, 403)
+AUDIT = (302, 302, 302, 302, 200, 200)
+LOOKED_AT = (302, 302, 302, 302, 302, 302)
 EXPECTED: dict[str, tuple[int, ...]] = {
     "": (302, 403, 302, 302, 302, 302),
     "sign-in/": (200, 302, 302, 302, 302, 302),
@@ -92,7 +94,7 @@ def address(route: str) -> str:
         ("<path:content_type_id>", "999999999"),
         ("<id>", "999999999"),
         ("(?P<url>.*)$", "no/such/page/"),
-        ("(?P<app_label>auth|axes)/$", "auth/"),
+        ("(?P<app_label>auth|axes|journal)/$", "auth/"),
     ):
         route = route.replace(part, value)
     assert not set("<>()$^") & set(route), f"{route}: give its parts values in address()"
@@ -103,8 +105,13 @@ def expected_of(route: str) -> tuple[int, ...] | None:
     """Return what is expected of a route; the admin's own models answer by the kind of page."""
     if route in EXPECTED:
         return EXPECTED[route]
+    if route.startswith("admin/journal/event/"):
+        # Rows that only the mirror makes: to be looked at, by those who may, and nothing else.
+        if route.endswith(("/add/", "/delete/")):
+            return NOBODY
+        return LOOKED_AT if "<path:object_id>" in route else AUDIT
     if route.startswith(("admin/auth/", "admin/axes/", "admin/(?P<app_label>")):
-        if route == "admin/(?P<app_label>auth|axes)/$":
+        if route == "admin/(?P<app_label>auth|axes|journal)/$":
             return (302, 302, 302, 302, 404, 200)
         if route == "admin/auth/user/<id>/password/":
             return (302, 302, 302, 302, 403, 404)
