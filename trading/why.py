@@ -507,7 +507,7 @@ def _tell_order(event: StoredEvent) -> tuple[_Telling, ...]:
         f"{data.get('purpose', '')} {data.get('side')} {count(data.get('quantity'))} "
         f"{contract_text(data.get('contract'))}"
     ).strip()
-    facts = {
+    facts: dict[str, Any] = {
         name: data.get(name)
         for name in ("leg", "lot_size", "limit_paise", "expected_paise")
         if name in data
