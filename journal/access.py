@@ -41,8 +41,8 @@ def roles_of(user: AbstractBaseUser | AnonymousUser) -> frozenset[Role]:
         return frozenset()
     names = getattr(user, "role_names", None)
     if names is None:
-        names = list(user.groups.values_list("name", flat=True))  # type: ignore[union-attr]
-        user.role_names = names  # type: ignore[union-attr]
+        names = list(user.groups.values_list("name", flat=True))  # type: ignore[attr-defined]
+        user.role_names = names  # type: ignore[attr-defined]
     return frozenset(role for role in Role if role.value in names)
 
 
