@@ -6,7 +6,7 @@ Only what is really known: a figure nobody has measured is not in the foot line.
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
@@ -52,7 +52,6 @@ class Frame:
     roles: tuple[str, ...]
     role: str  # whose live cells these are
     may_stop: bool
-    stopped: bool
     live: LiveFigures
     session: str
     mirror_behind: int | None
@@ -65,13 +64,14 @@ class Frame:
 def frame_for(request: HttpRequest) -> Frame:
     """Return the frame for whoever asks; two queries: the mirror's position, the last replay."""
     roles = roles_of(request.user)
-    live = figures_from_store(settings.REDIS_URL) or LiveFigures()
+    published = figures_from_store(settings.REDIS_URL) or LiveFigures()
+    # The push process may be down: whether trading is stopped is read where it is decided.
+    live = replace(published, killed=kill_file(settings.VAR_DIR).exists())
     return Frame(
         rooms=tuple(_rooms(request.path)),
         roles=tuple(sorted(role.value for role in roles)),
         role=Role.OPERATOR.value if Role.OPERATOR in roles else "",
         may_stop=Role.OPERATOR in roles,
-        stopped=live.killed or kill_file(settings.VAR_DIR).exists(),
         live=live,
         session=live.session,
         mirror_behind=_mirror_behind(live.session),

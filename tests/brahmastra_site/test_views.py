@@ -207,3 +207,14 @@ def test_bootstrap_makes_one_user_a_role_and_tells_passwords_once(db: None) -> N
         assert user.is_staff == (given.username in {"admin", "compliance"})
     assert users_bootstrap() == []
     assert json.dumps([user.password for user in made]).isascii()
+
+
+def test_a_stop_shows_whatever_the_push_process_said_last(
+    client: Client, operator: User, var_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    published = LiveFigures(session="told", killed=False)
+    monkeypatch.setattr("brahmastra_site.selectors.figures_from_store", lambda url: published)
+    client.force_login(operator)
+    assert "STOPPED" not in client.get("/live/").content.decode()
+    kill_file(var_dir).write_text("operator: the feed looks wrong")
+    assert "STOPPED" in client.get("/live/").content.decode()
