@@ -2,6 +2,7 @@
 #   make run     start everything, run a session on synthetic data, serve the site   (PORT=8000 VAR_DIR=var)
 #   make test    the whole suite, then the browser tests
 #   make bench   what it costs, beside a floor or a peer measured in the same run
+#   make picture   take the README's picture again
 #   make lint    what CI checks before the tests
 #   make setup   only install;   make clean   remove what can be made again (not var/)
 
@@ -13,7 +14,7 @@ INSTALLED := .venv/installed-$(call digest,requirements.txt)
 INSTALLED_DEV := .venv/installed-dev-$(call digest,requirements.txt requirements-dev.txt)
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: setup setup-dev run test bench lint clean
+.PHONY: setup setup-dev run test bench picture lint clean
 
 setup: $(INSTALLED)
 
@@ -47,6 +48,9 @@ test: $(INSTALLED_DEV)
 
 bench: $(INSTALLED_DEV)
 	@exec $(VENV) -m brahmastra_site.bench
+
+picture: $(INSTALLED_DEV)
+	@BRAHMASTRA_PICTURES=$(CURDIR)/docs $(VENV) -m pytest -m e2e tests/e2e/test_picture.py
 
 lint: $(INSTALLED_DEV)
 	@exec .ci/lint
