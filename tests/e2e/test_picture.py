@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 from playwright.sync_api import expect
 
-from tests.factories import seqs_by_kind
+from tests.factories import seqs_by_kind, told_log
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -30,6 +30,7 @@ def test_signals_with_why_beside_them(
     folder = Path(os.environ.get("BRAHMASTRA_PICTURES", tmp_path))
     admitted = [seq for seq, data in seqs_by_kind("gate.decided") if data["action"] == "entry"]
     fired = [seq for seq, data in seqs_by_kind("signal.emitted") if data["fired"]]
+    (told_log() / "head").touch()  # the session whose head was published last is the live one
     page = enter(operator)
     page.set_viewport_size({"width": 1440, "height": 900})
     page.goto(f"/signals/{told}/{fired[0]}/?session={told}&fired=yes")
