@@ -128,7 +128,7 @@ def test_tail_follows_what_becomes_durable(var_dir: Path) -> None:
         seen = [json.loads(running.stdout.readline())["event"]["body"]["seq"] for _ in range(4)]
     assert seen == [7, 8, None, 9]
     running.send_signal(signal.SIGINT)
-    _, complaint = running.communicate(timeout=10)
+    _, complaint = running.communicate(timeout=60)
     assert (running.returncode, complaint) == (0, "")
 
 
@@ -142,7 +142,7 @@ def test_a_reader_that_leaves_is_no_error(var_dir: Path) -> None:
     assert running.stderr is not None
     assert running.stderr.read() == ""
     running.stderr.close()
-    assert running.wait(timeout=10) == 0
+    assert running.wait(timeout=60) == 0
 
 
 def test_show_gives_one_event_with_its_place_and_causes(var_dir: Path) -> None:
