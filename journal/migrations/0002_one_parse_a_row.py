@@ -38,14 +38,17 @@ CREATE TABLE audit.event (
     key         text,
     cause       bigint[] NOT NULL,
     payload     jsonb NOT NULL GENERATED ALWAYS AS (raw::jsonb #> '{event,body}') STORED,
-    CONSTRAINT event_is_canonical CHECK (starts_with(raw, '{"event":{"body":{"cause":[')),
+    CONSTRAINT event_cause_is_that_of_its_line CHECK (
+        starts_with(
+            raw, '{"event":{"body":{"cause":[' || array_to_string(cause, ',') || '],"data":{'
+        )
+    ),
     CONSTRAINT event_columns_are_those_of_its_line CHECK ((
         payload->>'session' = session
-        AND payload->'seq' = coalesce(to_jsonb(seq), 'null')
         AND payload->>'kind' = kind
-        AND payload->'ts' = to_jsonb(ts)
-        AND payload->'key' = coalesce(to_jsonb(key), 'null')
-        AND payload->'cause' = to_jsonb(cause)
+        AND (payload->>'ts')::bigint = ts
+        AND (payload->>'seq')::bigint IS NOT DISTINCT FROM seq
+        AND payload->>'key' IS NOT DISTINCT FROM key
     ) IS TRUE),
     CONSTRAINT event_id_is_its_line CHECK (
         position(
