@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import errno
 import threading
 from typing import TYPE_CHECKING
 
@@ -21,17 +20,20 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from journal.events import Event
+    from journal.log.writer import LogWriter
 
 
 class _Disk(Files):
     """A disk that is stuck until it is let go."""
 
     def __init__(self) -> None:
+        self.reached = threading.Event()
         self.going = threading.Event()
         self.going.set()
         self.syncs = 0
 
     def sync(self, descriptor: int) -> None:
+        self.reached.set()
         self.going.wait()
         self.syncs += 1
         super().sync(descriptor)
@@ -62,9 +64,9 @@ async def test_what_gathered_while_the_disk_was_busy_is_one_commit(tmp_path: Pat
         writer.open_day("2025-08-29")
         async with WalTap(writer) as tap:
             disk.going.clear()
+            disk.reached.clear()
             tap.take(signals("day1", 1, 1))
-            while tap._queue:
-                await asyncio.sleep(0)
+            await asyncio.to_thread(disk.reached.wait)
             before = disk.syncs
             for seq in range(2, 302):
                 tap.take(signals("day1", seq, 1))
@@ -103,13 +105,10 @@ async def test_a_full_queue_is_told_to_the_producer_and_drops_nothing(tmp_path: 
         async with WalTap(writer, capacity=20) as tap:
             bus.subscribe(tap.take)
             disk.going.clear()
-            seq = 1
-            with pytest.raises(
-                WalOverflowError, match="20 events wait for the log, expected fewer"
-            ):
-                while True:
-                    bus.publish(signals("day1", seq, 1))
-                    seq += 1
+            for seq in range(1, 21):
+                bus.publish(signals("day1", seq, 1))
+            with pytest.raises(WalOverflowError, match="20 events wait for the log, expected few"):
+                bus.publish(signals("day1", 21, 1))
             with pytest.raises(WalOverflowError):
                 tap.require_room()
             waiting = asyncio.create_task(tap.room())
@@ -117,8 +116,8 @@ async def test_a_full_queue_is_told_to_the_producer_and_drops_nothing(tmp_path: 
             assert not waiting.done()
             disk.going.set()
             await waiting
-            bus.publish(signals("day1", seq, 1))
-        assert _seqs(writer.directory) == list(range(1, seq + 1))
+            bus.publish(signals("day1", 21, 1))
+        assert _seqs(writer.directory) == list(range(1, 22))
 
 
 async def test_a_failed_write_reaches_the_producer_and_everybody_who_waits(tmp_path: Path) -> None:
@@ -126,17 +125,22 @@ async def test_a_failed_write_reaches_the_producer_and_everybody_who_waits(tmp_p
     with open_log(tmp_path, files=files) as writer:
         writer.open_day("2025-08-29")
         with pytest.raises(LogPoisonedError):
-            async with WalTap(writer) as tap:
-                tap.take(signals("day1", 1, 2))
-                await tap.commit()
-                files.fault, files.fail_at = errno.EIO, len(files.seen) + 1
-                tap.take(signals("day1", 3, 1))
-                results = await asyncio.gather(tap.commit(), tap.commit(), return_exceptions=True)
-                assert [type(result) for result in results] == [LogPoisonedError] * 2
-                for refused in (lambda: tap.take(signals("day1", 4, 1)), tap.require_room):
-                    with pytest.raises(LogPoisonedError):
-                        refused()
+            await _write_until_the_disk_fails(writer, files)
         assert _seqs(writer.directory) == [1, 2]
+
+
+async def _write_until_the_disk_fails(writer: LogWriter, files: FailingFiles) -> None:
+    async with WalTap(writer) as tap:
+        tap.take(signals("day1", 1, 2))
+        await tap.commit()
+        files.fail_at = len(files.seen) + 1
+        tap.take(signals("day1", 3, 1))
+        results = await asyncio.gather(tap.commit(), tap.commit(), return_exceptions=True)
+        assert [type(result) for result in results] == [LogPoisonedError] * 2
+        with pytest.raises(LogPoisonedError):
+            tap.take(signals("day1", 4, 1))
+        with pytest.raises(LogPoisonedError):
+            tap.require_room()
 
 
 async def test_an_event_that_cannot_be_written_takes_nothing_of_its_batch(tmp_path: Path) -> None:
