@@ -14,14 +14,17 @@ import redis
 
 from journal.log.errors import LogError
 from journal.log.head import read_head
+from journal.log.manifest import RunStatus
 from journal.log.reader import Position, position_of, read_after, read_file
 from journal.log.session import session_directory, session_names
+from journal.processes import lives
 from journal.spool import kill_file, waiting_commands
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    from journal.log.manifest import Manifest
     from journal.log.reader import LogLine
 
 UNDERLYINGS = ("NIFTY", "BANKNIFTY")
@@ -138,6 +141,21 @@ def open_sessions(var_dir: Path) -> list[str]:
         for name in session_names(var_dir)
         if _last_kind(session_directory(var_dir, name)) != "session.closed"
     ]
+
+
+def run_status(manifest: Manifest | None, directory: Path) -> RunStatus:
+    """Return how a session's newest run stands: as its manifest says, unless it says running and
+    its process is seen to be dead; without a manifest what the end of the log says.
+    """
+    status = RunStatus.UNRECORDED if manifest is None else manifest.status
+    if manifest is not None and status == RunStatus.RUNNING:
+        if lives(manifest.runs[-1].identity) is not False:
+            return status
+        status = RunStatus.CRASHED
+    if status in {RunStatus.CRASHED, RunStatus.UNRECORDED}:
+        closed = _last_kind(directory) == "session.closed"
+        return RunStatus.FINISHED if closed else status
+    return status
 
 
 def figures_from_store(url: str) -> LiveFigures | None:

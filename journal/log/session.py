@@ -6,7 +6,7 @@ import fcntl
 import json
 import os
 import re
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -84,13 +84,21 @@ def allocate_session_number(var_dir: Path, name: str) -> int:
 
 
 def replace_file(path: Path, content: bytes) -> None:
-    """Replace a file atomically and durably: temporary file, fsync, rename, directory fsync."""
+    """Replace a file atomically and durably: temporary file, fsync, rename, directory fsync.
+
+    Where it fails before the rename, the file is as it was and no temporary one stays.
+    """
     draft = path.with_name(f".{path.name}.{os.getpid()}")
-    with draft.open("wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    draft.replace(path)
+    try:
+        with draft.open("wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        draft.replace(path)
+    except OSError:
+        with suppress(OSError):
+            draft.unlink(missing_ok=True)
+        raise
     sync_directory(path.parent)
 
 

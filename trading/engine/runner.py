@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from journal.events import Event
 from journal.log.errors import LogError
+from journal.log.run_record import RunRecord
 from journal.log.session import allocate_session_number, session_directory
 from journal.log.writer import LogWriter
 from journal.spool import (
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
     from datetime import date
     from pathlib import Path
 
+    from journal.log.manifest import DataFile, Process
     from trading.engine.configuration import Configuration
     from trading.market.frames import MarketFrame
 
@@ -69,11 +71,14 @@ class Plan:
     frames_of: Callable[[date], list[MarketFrame]]
     code_version: str
     speed: float | None  # times real time; None is as fast as possible
+    data: Sequence[DataFile] = ()  # the market files the frames come from
 
 
 @dataclass(frozen=True, slots=True)
 class World:
-    """What the runner may touch outside: files, the wall clock, waiting, and whether to stop."""
+    """What the runner may touch outside: files, the wall clock, waiting, and whether to stop; and
+    which process it is, for the manifest.
+    """
 
     var_dir: Path
     spool_key: str
@@ -81,6 +86,7 @@ class World:
     sleep: Callable[[float], None]
     stopping: Callable[[], bool]
     progress: Callable[[str], None]
+    process: Process | None = None
 
 
 class SessionRunner:
@@ -104,11 +110,19 @@ class SessionRunner:
         session = self.plan.session
         directory = session_directory(self.world.var_dir, session)
         number = allocate_session_number(self.world.var_dir, session)
-        with LogWriter(
-            directory, session=session, number=number, clock=self.world.clock
-        ) as self._log:
+        with (
+            LogWriter(
+                directory, session=session, number=number, clock=self.world.clock
+            ) as self._log,
+            self._run_record() as record,
+        ):
             resumption = resume(directory, session)
             self._refuse_other(resumption)
+            record.start(
+                configuration_digest=self.plan.configuration.digest,
+                code_version=self.plan.code_version,
+                data=self.plan.data,
+            )
             self._continue(resumption)
             if self.engine.state.next_seq == 1:
                 self._open_session(number)
@@ -117,6 +131,15 @@ class SessionRunner:
                     self._run_day(day, resumption)
                 self._step("session.ended", self.engine.state.ts, {"reason": "feed ended"})
         return self.engine
+
+    def _run_record(self) -> RunRecord:
+        return RunRecord(
+            self._log,
+            clock=self.world.clock,
+            report=self.world.progress,
+            process=self.world.process,
+            stops=(Stopped, KeyboardInterrupt),
+        )
 
     # --- where the log left off ---
 
