@@ -15,6 +15,7 @@ import redis
 
 from journal.log.errors import LogError
 from journal.log.head import read_head
+from journal.log.lookup import last_kind
 from journal.log.manifest import RunStatus
 from journal.log.reader import Position, position_of, read_after, read_file
 from journal.log.session import session_directory, session_names
@@ -154,7 +155,7 @@ def open_sessions(var_dir: Path) -> list[str]:
     return [
         name
         for name in session_names(var_dir)
-        if _last_kind(session_directory(var_dir, name)) != "session.closed"
+        if last_kind(session_directory(var_dir, name)) != "session.closed"
     ]
 
 
@@ -168,7 +169,7 @@ def run_status(manifest: Manifest | None, directory: Path) -> RunStatus:
             return status
         status = RunStatus.CRASHED
     if status in {RunStatus.CRASHED, RunStatus.UNRECORDED}:
-        closed = _last_kind(directory) == "session.closed"
+        closed = last_kind(directory) == "session.closed"
         return RunStatus.FINISHED if closed else status
     return status
 
@@ -207,26 +208,6 @@ def _cell_from_frame(body: dict[str, Any]) -> LiveCell:
         as_of=data["as_of"],
         synthetic=data["source"]["synthetic"],
     )
-
-
-def _last_kind(directory: Path) -> str | None:
-    """Return the kind of the last durable event, read backwards from the head; None when the log
-    does not say.
-    """
-    head = read_head(directory)
-    if head is None or not (directory / head.file).is_file():
-        return None
-    with (directory / head.file).open("rb") as file:
-        size, tail = 0, b""
-        while tail.count(b"\n", 0, len(tail) - 1) == 0 and size < head.offset:
-            size = min(head.offset, (size or 1024) * 4)
-            file.seek(head.offset - size)
-            tail = file.read(size)
-    last = tail.rstrip(b"\n").rsplit(b"\n", 1)[-1]
-    try:
-        return orjson.loads(last)["event"]["body"]["kind"]  # type: ignore[no-any-return]
-    except (orjson.JSONDecodeError, KeyError, TypeError):
-        return None
 
 
 _clients: dict[str, redis.Redis] = {}

@@ -17,6 +17,8 @@ from django.db import connection
 from journal.events import public_id
 from journal.live import run_status
 from journal.log.chain import chained_hash, split_line
+from journal.log.day_file import open_day_file
+from journal.log.errors import LogError
 from journal.log.head import Head, read_head
 from journal.log.manifest import ManifestError, read_manifest
 from journal.log.session import (
@@ -318,10 +320,10 @@ def _stored(row: tuple[Any, ...]) -> StoredEvent:
 def _line_from_log(session: str, file: str, offset: int, length: int) -> bytes | None:
     path = session_directory(settings.VAR_DIR, session) / file
     try:
-        with path.open("rb") as log:
+        with open_day_file(path) as log:
             log.seek(offset)
             return log.read(length)
-    except OSError:
+    except (OSError, LogError):
         return None
 
 

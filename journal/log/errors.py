@@ -52,3 +52,11 @@ class TamperedError(LogError):
         detail = f"; expected {expected}" if expected else ""
         detail += f", found {found}" if found else ""
         super().__init__(f"{path} line {line}: {reason}{detail}")
+
+    def __reduce__(self) -> tuple[object, ...]:
+        """Let it cross from one process to another."""
+        return _tampered, (self.path, self.line, self.reason, self.expected, self.found)
+
+
+def _tampered(path: Path, line: int, reason: str, expected: str, found: str) -> TamperedError:
+    return TamperedError(path=path, line=line, reason=reason, expected=expected, found=found)

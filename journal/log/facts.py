@@ -7,13 +7,19 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from journal.events import BOOKKEEPING_KINDS
+from journal.log.errors import LogError
 from journal.log.merkle import MerkleTree
-from journal.log.reader import position_of, read_after
+from journal.log.reader import Position, hash_before, position_of, read_after
+from journal.log.session import PACKED
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from journal.log.reader import LogLine, Position
+    from journal.log.reader import LogLine
+
+
+class FactsError(LogError):
+    """What was counted of a log is not what the log is; one line that says where."""
 
 
 class FileFacts(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -44,7 +50,9 @@ class SourceFacts(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 class LogFacts(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A session's log up to one of its lines. `session` and `head` are empty and `number` null
-    while it has no line.
+    while it has no line. `peaks` are those of the tree of `root`; `recovered` counts the lines at
+    the end that say only what a writer recovered, `last_us` is when the line before them was
+    written (wall clock µs UTC).
     """
 
     session: str = ""
@@ -57,6 +65,9 @@ class LogFacts(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     events: int = 0
     head: str = ""
     root: str = MerkleTree().root().hex()
+    peaks: tuple[str, ...] = ()
+    recovered: int = 0
+    last_us: int = 0
     finished: bool = False
 
 
@@ -65,21 +76,26 @@ class LogTally:
     it needs does not grow with them.
     """
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, facts: LogFacts | None = None) -> None:
+        """Begin before the first line, or go on after the lines that `facts` tell of.
+
+        Raises FactsError when the log has no such line there, or the facts are not one log's.
+        """
         self._directory = directory
-        self._position: Position | None = None
-        self._tree = MerkleTree()
-        self._session = ""
-        self._number: int | None = None
-        self._configuration_digest: str | None = None
-        self._code_versions: list[str] = []
-        self._sources: dict[str, SourceFacts] = {}
-        self._files: dict[str, FileFacts] = {}
-        self._events = 0
-        self._finished = False
-        self.lines = 0
-        self.recovered = 0  # how many log.recovered the log ends with
-        self.last_rec = 0  # wall clock µs UTC of the last line before those
+        facts = facts or LogFacts()
+        self._position = _position_after(directory, facts)
+        self._tree = _tree_of(facts)
+        self._session = facts.session
+        self._number = facts.number
+        self._configuration_digest = facts.configuration_digest
+        self._code_versions = list(facts.code_versions)
+        self._sources = {source.digest: source for source in facts.sources}
+        self._files = {file.file: file for file in facts.files}
+        self._events = facts.events
+        self._finished = facts.finished
+        self.lines = facts.lines
+        self.recovered = facts.recovered
+        self.last_us = facts.last_us
 
     @property
     def written(self) -> int:
@@ -114,6 +130,9 @@ class LogTally:
             events=self._events,
             head=files[-1].head if files else "",
             root=self._tree.root().hex(),
+            peaks=tuple(peak.hex() for peak in self._tree.peaks),
+            recovered=self.recovered,
+            last_us=self.last_us,
             finished=self._finished,
         )
 
@@ -127,7 +146,7 @@ class LogTally:
         if body["kind"] == "log.recovered":
             self.recovered += 1
         else:
-            self.recovered, self.last_rec = 0, line.rec
+            self.recovered, self.last_us = 0, line.rec
         if body["kind"] == "log.opened":
             self._number = _integer(body["data"].get("number"))
         if body["kind"] not in BOOKKEEPING_KINDS:
@@ -135,7 +154,7 @@ class LogTally:
             self._take_event(body["kind"], body["data"])
 
     def _count_in_file(self, line: LogLine) -> None:
-        name = line.file.removesuffix(".gz")
+        name = line.file
         before = self._files.get(name)
         self._files[name] = FileFacts(
             file=name,
@@ -182,7 +201,34 @@ def facts_of_log(directory: Path) -> LogFacts:
 
 def is_packed(directory: Path, file: str) -> bool:
     """Whether a day file lies there compressed alone."""
-    return not (directory / file).exists() and (directory / f"{file}.gz").exists()
+    return not (directory / file).exists() and (directory / f"{file}{PACKED}").exists()
+
+
+def _position_after(directory: Path, facts: LogFacts) -> Position | None:
+    """Return where the log stands after the lines that facts tell of.
+
+    The hash there says that all lines before are those that were counted: it follows from each of
+    them.
+    """
+    if not facts.files:
+        return None
+    last = facts.files[-1]
+    position = Position(file=last.file, offset=last.bytes, line=facts.lines, hash=facts.head)
+    found = hash_before(directory, position)
+    if found != facts.head:
+        there = found or "has no line that ends there"
+        raise FactsError(f"head: the manifest says {facts.head}, the log {there}")
+    return position
+
+
+def _tree_of(facts: LogFacts) -> MerkleTree:
+    try:
+        tree = MerkleTree(facts.lines, [bytes.fromhex(peak) for peak in facts.peaks])
+    except ValueError as error:
+        raise FactsError(f"peaks: {error}") from None
+    if tree.root().hex() != facts.root:
+        raise FactsError(f"root: the manifest says {facts.root}, its peaks {tree.root().hex()}")
+    return tree
 
 
 def _integer(value: Any) -> int | None:

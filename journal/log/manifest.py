@@ -16,7 +16,7 @@ import msgspec
 
 from journal.log.errors import LogError
 from journal.log.facts import FileFacts, LogFacts, LogTally
-from journal.log.session import replace_file, sync_directory
+from journal.log.files import FILES, Files
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -157,17 +157,17 @@ def read_manifest(directory: Path) -> Manifest | None:
         raise ManifestError(f"{path}: not a manifest ({error})") from None
 
 
-def write_manifest(directory: Path, manifest: Manifest) -> None:
+def write_manifest(directory: Path, manifest: Manifest, *, files: Files = FILES) -> None:
     """Replace a session's manifest atomically and durably; raises ManifestError when it cannot."""
     path = directory / MANIFEST_FILE
     content = msgspec.json.format(msgspec.json.encode(manifest), indent=1) + b"\n"
     try:
-        replace_file(path, content)
+        files.replace(path, content)
     except OSError as error:
         raise ManifestError(f"{path}: cannot be written ({error.strerror})") from error
 
 
-def set_aside(directory: Path, *, now_us: int) -> Path:
+def set_aside(directory: Path, *, now_us: int, files: Files = FILES) -> Path:
     """Move a manifest that cannot be gone on with out of the way; return where it is now.
 
     Raises ManifestError when it cannot be moved.
@@ -175,8 +175,8 @@ def set_aside(directory: Path, *, now_us: int) -> Path:
     path = directory / MANIFEST_FILE
     target = path.with_name(f"{path.name}.aside-{now_us}")
     try:
-        path.rename(target)
-        sync_directory(directory)
+        files.rename(path, target)
+        files.sync_directory(directory)
     except OSError as error:
         raise ManifestError(f"{path}: cannot be moved aside ({error.strerror})") from error
     return target
@@ -215,8 +215,8 @@ def check_manifest(manifest: Manifest, directory: Path) -> Checked:
 
 
 def check_with(manifest: Manifest, tally: LogTally) -> Checked:
-    """Compare as `check_manifest` does with a tally that has read nothing yet; it has read all of
-    the log afterwards.
+    """Compare as `check_manifest` does with a tally that has not read past the lines the manifest
+    tells of; it has read all of the log afterwards.
     """
     tally.read_on(manifest.log.lines)
     then, written = tally.facts(), tally.written

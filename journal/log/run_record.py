@@ -8,12 +8,14 @@ run; at its end that is only reported: the log is whole, and the next start repa
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING, Self
 
 import msgspec
 
-from journal.log.errors import LogError
-from journal.log.facts import LogFacts, LogTally
+from journal.log.errors import LogError, LogPoisonedError
+from journal.log.facts import FactsError, LogFacts, LogTally
+from journal.log.files import FILES, Files
 from journal.log.manifest import (
     Manifest,
     ManifestError,
@@ -33,7 +35,6 @@ if TYPE_CHECKING:
     from journal.log.manifest import DataFile, Process
     from journal.log.writer import LogWriter
 
-DURABILITY = "fdatasync before each commit returns"
 FOUND_BY_ITSELF = "its own process"
 FOUND_BY_LOCK = "the next start, which was given the lock it held"
 FOUND_IN_LOG = "the log alone"
@@ -54,12 +55,14 @@ class RunRecord:
         report: Callable[[str], None],
         process: Process | None,
         stops: tuple[type[BaseException], ...],
+        files: Files = FILES,
     ) -> None:
         self._log = log
         self._clock = clock
         self._report = report
         self._process = process
         self._stops = stops
+        self._files = files
         self._tally = LogTally(log.directory)
         self._manifest = Manifest(
             session=log.session,
@@ -80,7 +83,7 @@ class RunRecord:
         found = self._earlier()
         self._manifest = self._settled(found)
         if found != self._manifest and self._manifest.runs:
-            write_manifest(self._log.directory, self._manifest)
+            write_manifest(self._log.directory, self._manifest, files=self._files)
         return self
 
     def start(
@@ -89,7 +92,6 @@ class RunRecord:
         configuration_digest: str,
         code_version: str,
         data: Sequence[DataFile] = (),
-        durability: str = DURABILITY,
     ) -> None:
         """Write that a run begins; raises ManifestError when it cannot be written."""
         process = self._process
@@ -100,7 +102,7 @@ class RunRecord:
             first_line=self._next_line(),
             code_version=code_version,
             configuration_digest=configuration_digest,
-            durability=durability,
+            durability=self._log.durability.value,
             process=process.facts.key if process else None,
             identity=process.identity if process else None,
         )
@@ -113,7 +115,7 @@ class RunRecord:
             processes=before.processes | known,
             data=tuple(files[name] for name in sorted(files)),
         )
-        write_manifest(self._log.directory, self._manifest)
+        write_manifest(self._log.directory, self._manifest, files=self._files)
         self._started = True
 
     def __exit__(
@@ -126,6 +128,8 @@ class RunRecord:
         if not self._started:
             return
         try:
+            with suppress(LogPoisonedError):  # then the durable lines are all there is to tell of
+                self._log.sync()
             self._tally.read_on()
             self._end(error)
         except (LogError, OSError) as problem:
@@ -140,16 +144,27 @@ class RunRecord:
         directory = self._log.directory
         try:
             found = read_manifest(directory)
-            problem = check_with(found, self._tally).difference if found else None
-        except ManifestError as error:
+            problem = self._problem_of(found) if found is not None else None
+        except (ManifestError, FactsError) as error:
             found, problem = None, str(error)
-        self._tally.read_on()
         if problem is not None:
-            kept = set_aside(directory, now_us=self._clock())
+            kept = set_aside(directory, now_us=self._clock(), files=self._files)
             self._report(f"manifest made anew from the log: {problem}; the old one is {kept.name}")
             self._manifest = msgspec.structs.replace(self._manifest, rebuilt=problem)
-            return None
+            self._tally = LogTally(directory)
+            found = None
+        self._tally.read_on()
         return found
+
+    def _problem_of(self, found: Manifest) -> str | None:
+        """Return what keeps a manifest from being gone on with. The lines it tells of are known by
+        the hash of the last of them and not read again: a start takes no longer as a log grows.
+        """
+        self._tally = LogTally(self._log.directory, found.log)
+        problem = check_with(found, self._tally).difference
+        if problem is None and self._tally.lines != self._log.line:
+            return f"lines: the manifest leads to {self._tally.lines}, the log has {self._log.line}"
+        return problem
 
     def _settled(self, found: Manifest | None) -> Manifest:
         """Return the manifest with every earlier run ended and the log as it stands."""
@@ -173,7 +188,7 @@ class RunRecord:
             status=status,
             found=FOUND_IN_LOG,
             started_us=None,
-            ended_us=self._tally.last_rec,
+            ended_us=self._tally.last_us,
             first_line=1,
             last_line=lines,
         )
@@ -193,7 +208,7 @@ class RunRecord:
             run,
             status=RunStatus.FINISHED if self._tally.facts().finished else RunStatus.CRASHED,
             found=FOUND_BY_LOCK,
-            ended_us=self._tally.last_rec if wrote else run.started_us,
+            ended_us=self._tally.last_us if wrote else run.started_us,
             last_line=last_line,
         )
 
@@ -220,7 +235,7 @@ class RunRecord:
         self._manifest = msgspec.structs.replace(
             self._manifest, runs=(*self._manifest.runs[:-1], run), log=facts
         )
-        write_manifest(self._log.directory, self._manifest)
+        write_manifest(self._log.directory, self._manifest, files=self._files)
 
 
 def _one_line(error: BaseException | None) -> str:

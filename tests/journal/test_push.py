@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import gzip
 import threading
 import time
 from dataclasses import replace
@@ -24,12 +23,15 @@ from journal.live import (
     newest_session,
     open_sessions,
 )
+from journal.log.packing import pack_closed_days
 from journal.push import FRAME_SECONDS, Publisher, group_name, render_cells
 from journal.spool import kill_file
 from tests.journal.log_bed import OPEN_US, frame, open_log, signals
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from journal.log.writer import LogWriter
 
 
 class Listener:
@@ -139,18 +141,54 @@ def test_a_backlog_is_read_to_the_head_before_a_frame_leaves(
     assert tails[1].figures == tails[0].figures
 
 
-def test_a_day_packed_behind_the_tail_is_no_alarm(var_dir: Path) -> None:
+@pytest.mark.parametrize("read_before", [2, 600, 1001])
+def test_a_day_packed_under_the_tail_is_read_on(
+    var_dir: Path, monkeypatch: pytest.MonkeyPatch, read_before: int
+) -> None:
+    """Wherever in the day the tail stands: at its start, in its middle, at its end."""
     with open_log(var_dir) as log:
         log.open_day("2025-08-29")
-        log.commit([frame("day1", 1), *signals("day1", 2, 3)])
+        log.commit(signals("day1", 1, read_before - 1))
         tail = Tail(var_dir, "day1")
-        tail.advance()
+        assert tail.advance().line == read_before
+        log.commit([*signals("day1", read_before, 1000 - read_before), frame("day1", 1000)])
         log.open_day("2025-08-30")
-        day = log.directory / "2025-08-29.jsonl"
-        day.with_name(f"{day.name}.gz").write_bytes(gzip.compress(day.read_bytes()))
-        day.unlink()
-        log.commit([frame("day1", 5, spot_paise=1)])
-        assert (tail.advance().seq, tail.figures.alarm) == (5, "")
+        (packed,) = pack_closed_days(log.directory)
+        assert not packed.with_suffix("").exists()
+        log.commit(signals("day1", 1001, 2))
+        assert (tail.advance().seq, tail.figures.alarm) == (1002, "")
+        assert tail.figures.cells[0].seq == 1000
+
+
+def test_days_are_packed_while_the_tail_reads_them(
+    var_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One thread writes, rotates and packs, the other follows in small steps."""
+    monkeypatch.setattr("journal.live.READ_SECONDS", 0.0)
+    days, each = 12, 400
+    with open_log(var_dir) as log:
+        log.open_day("2025-08-01")
+        log.commit(signals("day1", 1, 1))
+        tail, seen = Tail(var_dir, "day1"), [1]
+        writing = threading.Thread(target=write_days, args=(log, days, each))
+        writing.start()
+        while seen[-1] < 1 + days * each:
+            figures = tail.advance()
+            assert figures.alarm == ""
+            seen.append(figures.seq or 0)
+        writing.join()
+    assert seen == sorted(seen)
+    assert len(list(log.directory.glob("*.jsonl.gz"))) == days
+
+
+def write_days(log: LogWriter, days: int, each: int) -> None:
+    seq = 2
+    for day in range(2, 2 + days):
+        log.open_day(f"2025-08-{day:02d}")
+        for _ in range(4):
+            log.commit(signals("day1", seq, each // 4))
+            seq += each // 4
+        pack_closed_days(log.directory)
 
 
 def test_a_file_that_cannot_be_read_now_is_tried_again(var_dir: Path) -> None:

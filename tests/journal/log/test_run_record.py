@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import random
 import signal
@@ -19,7 +20,9 @@ from hypothesis import strategies as st
 
 from brahmastra_site.launcher.environment import REPOSITORY
 from journal.events import Event
-from journal.log.facts import facts_of_log
+from journal.log.errors import LogPoisonedError
+from journal.log.facts import LogTally, facts_of_log
+from journal.log.files import FILES, Files
 from journal.log.manifest import (
     DataFile,
     Manifest,
@@ -32,13 +35,17 @@ from journal.log.manifest import (
     read_manifest,
     write_manifest,
 )
+from journal.log.packing import pack_closed_days
 from journal.log.run_record import RunRecord
 from journal.log.verification import verify_session
+from journal.log.writer import Durability
+from tests.journal.log.faulty_files import FailingFiles
 from tests.journal.log_bed import OPEN_US, frame, open_log, signals, steady_clock
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from journal.log.reader import LogLine
     from journal.log.writer import LogWriter
 
 DIGEST = "c" * 64
@@ -62,7 +69,10 @@ class Asked(Exception):  # noqa: N818 - as the runner's own
 
 
 def recorded(
-    log: LogWriter, report: Callable[[str], None] | None = None, process: Process | None = PROCESS
+    log: LogWriter,
+    report: Callable[[str], None] | None = None,
+    process: Process | None = PROCESS,
+    files: Files = FILES,
 ) -> RunRecord:
     return RunRecord(
         log,
@@ -70,6 +80,7 @@ def recorded(
         report=report or pytest.fail,
         process=process,
         stops=(Asked,),
+        files=files,
     )
 
 
@@ -251,7 +262,13 @@ def _older(content: bytes) -> bytes:
 
 
 def _contradicting(content: bytes) -> bytes:
-    return content.replace(b'"events": 5', b'"events": 6')
+    head = msgspec.json.decode(content)["log"]["head"].encode()
+    return content.replace(head, b"e" * 64)
+
+
+def _other_root(content: bytes) -> bytes:
+    root = msgspec.json.decode(content)["log"]["root"].encode()
+    return content.replace(root, b"f" * 64)
 
 
 @pytest.mark.parametrize(
@@ -259,7 +276,12 @@ def _contradicting(content: bytes) -> bytes:
     [
         (_damaged, "not a manifest"),
         (_older, "format 'brahmastra-manifest-0', expected 'brahmastra-manifest-1'"),
-        (_contradicting, "events: the manifest says 6, the log 5"),
+        (_contradicting, f"head: the manifest says {'e' * 64}, the log "),
+        (_other_root, f"root: the manifest says {'f' * 64}, its peaks "),
+        (
+            lambda content: content.replace(b'"lines": 6,\n  "events', b'"lines": 7,\n  "events'),
+            "pea",
+        ),
         (lambda content: b"", "not a manifest"),
         (lambda content: b"[" * 100_000, "not a manifest"),
         (lambda content: b"\xff\xfe" + content, "not a manifest"),
@@ -305,41 +327,125 @@ def test_a_missing_one_is_made_from_the_log(var_dir: Path) -> None:
 # --- a disk that does not take it ---------------------------------------------------------------
 
 
-def fill_disk(directory: Path) -> Path:
-    """Make the next manifest go to a device that is full."""
-    draft = directory / f".manifest.json.{os.getpid()}"
-    draft.symlink_to("/dev/full")
-    return draft
+WRITE = ["remove", "create", "write", "sync", "rename", "sync directory"]
 
 
-def test_a_full_disk_at_the_start_refuses_the_run_before_its_first_commit(var_dir: Path) -> None:
-    with (  # noqa: PT012
-        pytest.raises(ManifestError, match=r"manifest.json: cannot be written \(No space left"),
+@pytest.mark.parametrize("place", range(1, len(WRITE) + 1))
+@pytest.mark.parametrize("fault", [errno.ENOSPC, errno.EIO])
+def test_a_disk_that_fails_at_the_start_refuses_the_run_before_its_first_commit(
+    var_dir: Path, place: int, fault: int
+) -> None:
+    files = FailingFiles(place, fault, short=True)
+    with (
+        pytest.raises(ManifestError, match=r"manifest.json: cannot be written \(") as refused,
         open_log(var_dir) as log,
-        recorded(log) as record,
+        recorded(log, files=files) as record,
     ):
-        draft = fill_disk(log.directory)
         begin(record)
-    assert read_manifest(log.directory) is None
-    assert not draft.is_symlink()
+    assert os.strerror(fault) in str(refused.value)
+    assert files.seen == WRITE[:place]
+    assert not list(log.directory.glob(".manifest*"))
     assert not list(log.directory.glob("*.jsonl"))
-
-
-def test_a_full_disk_at_the_end_is_reported_and_repaired_by_the_next_start(var_dir: Path) -> None:
-    said: list[str] = []
-    with open_log(var_dir) as log, recorded(log, said.append) as record:
+    with open_log(var_dir) as log, recorded(log) as record:
         begin(record)
         log.open_day("2025-08-29")
         log.commit([opening("day1", 1), closing("day1", 2)])
-        fill_disk(log.directory)
+    assert statuses(log.directory)[-1] == "finished"
+    assert holds(log.directory)
+
+
+@pytest.mark.parametrize("place", range(1, len(WRITE) + 1))
+def test_a_disk_that_fails_at_the_end_is_reported_and_the_next_start_repairs(
+    var_dir: Path, place: int
+) -> None:
+    said: list[str] = []
+    files = FailingFiles(len(WRITE) + place, errno.ENOSPC, short=True)
+    with open_log(var_dir) as log, recorded(log, said.append, files=files) as record:
+        begin(record)
+        log.open_day("2025-08-29")
+        log.commit([opening("day1", 1), closing("day1", 2)])
     assert len(said) == 1
     assert "the manifest does not say how this run ended" in said[0]
     assert "No space left" in said[0]
-    assert statuses(log.directory) == ["running"]
+    # Once it is renamed the new one is there, if perhaps not after a power cut.
+    assert statuses(log.directory) == ["finished" if place == len(WRITE) else "running"]
     assert holds(log.directory)
     with open_log(var_dir) as log, recorded(log):
         pass
     assert statuses(log.directory) == ["finished"]
+    assert holds(log.directory)
+
+
+def test_a_writer_that_was_poisoned_leaves_a_failed_run(var_dir: Path) -> None:
+    files = FailingFiles(10**9, errno.EIO)
+    with (  # noqa: PT012
+        pytest.raises(LogPoisonedError),
+        open_log(var_dir, files=files) as log,
+        recorded(log) as record,
+    ):
+        begin(record)
+        log.open_day("2025-08-29")
+        log.commit([opening("day1", 1)])
+        files.fail_at = len(files.seen) + 1
+        log.commit(signals("day1", 2, 2))
+    assert statuses(log.directory) == ["failed"]
+    assert "nothing more is accepted" in str(manifest_of(log.directory).runs[0].error)
+    assert holds(log.directory)
+
+
+@pytest.mark.parametrize("durability", Durability)
+def test_the_end_of_a_lazily_synced_log_is_told_of_whole(
+    var_dir: Path, durability: Durability
+) -> None:
+    with open_log(var_dir, durability=durability) as log, recorded(log) as record:
+        begin(record)
+        log.open_day("2025-08-29")
+        log.commit([opening("day1", 1), *signals("day1", 2, 3)])
+    (run,) = manifest_of(log.directory).runs
+    assert (run.status, run.last_line, run.durability) == ("stopped", 5, durability.value)
+    assert holds(log.directory)
+
+
+def test_a_start_does_not_read_again_what_the_manifest_tells_of(
+    var_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stopped_session(var_dir)
+    taken: list[int] = []
+    take = LogTally._take
+
+    def noting(tally: LogTally, line: LogLine) -> None:
+        taken.append(line.line)
+        take(tally, line)
+
+    monkeypatch.setattr(LogTally, "_take", noting)
+    with open_log(var_dir) as log, recorded(log) as record:
+        begin(record)
+        log.commit([*signals("day1", 6, 2), closing("day1", 8)])
+    assert taken == [7, 8, 9]
+    assert holds(log.directory)
+
+
+def test_days_packed_while_a_session_goes_on_are_marked_and_change_nothing_else(
+    var_dir: Path,
+) -> None:
+    with open_log(var_dir) as log, recorded(log) as record:
+        begin(record)
+        log.open_day("2025-08-29")
+        log.commit([opening("day1", 1), frame("day1", 2)])
+        log.open_day("2025-08-30")
+        pack_closed_days(log.directory)
+        log.commit([frame("day1", 3)])
+        log.open_day("2025-08-31")
+        log.commit([closing("day1", 4)])
+    told = manifest_of(log.directory)
+    assert [file.packed for file in told.log.files] == [True, False, False]
+    assert holds(log.directory)
+    pack_closed_days(log.directory)
+    assert holds(log.directory)
+    assert [file.packed for file in facts_of_log(log.directory).files] == [True, True, False]
+    with open_log(var_dir) as log, recorded(log):
+        pass
+    assert manifest_of(log.directory).runs == told.runs
 
 
 def test_lines_a_failed_sync_left_in_doubt_belong_to_the_failed_run(var_dir: Path) -> None:
