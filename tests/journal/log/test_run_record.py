@@ -266,6 +266,10 @@ def _contradicting(content: bytes) -> bytes:
     return content.replace(head, b"e" * 64)
 
 
+def _other_length(content: bytes) -> bytes:
+    return content.replace(b'"lines": 6,\n  "events', b'"lines": 7,\n  "events')
+
+
 def _other_root(content: bytes) -> bytes:
     root = msgspec.json.decode(content)["log"]["root"].encode()
     return content.replace(root, b"f" * 64)
@@ -278,10 +282,7 @@ def _other_root(content: bytes) -> bytes:
         (_older, "format 'brahmastra-manifest-0', expected 'brahmastra-manifest-1'"),
         (_contradicting, f"head: the manifest says {'e' * 64}, the log "),
         (_other_root, f"root: the manifest says {'f' * 64}, its peaks "),
-        (
-            lambda content: content.replace(b'"lines": 6,\n  "events', b'"lines": 7,\n  "events'),
-            "pea",
-        ),
+        (_other_length, "peaks: a tree of 7 leaves does not have 2 peaks"),
         (lambda content: b"", "not a manifest"),
         (lambda content: b"[" * 100_000, "not a manifest"),
         (lambda content: b"\xff\xfe" + content, "not a manifest"),
