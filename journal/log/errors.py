@@ -52,3 +52,15 @@ class TamperedError(LogError):
         detail = f"; expected {expected}" if expected else ""
         detail += f", found {found}" if found else ""
         super().__init__(f"{path} line {line}: {reason}{detail}")
+
+
+class PayloadError(LogError, ValueError):
+    """An event is not of a kind, version and shape that may be written.
+
+    `kind` is the event's, `problem` names the field and what was expected of it.
+    """
+
+    def __init__(self, *, kind: str, seq: int | None, problem: str) -> None:
+        self.kind = kind
+        self.problem = problem
+        super().__init__(f"{kind} at seq {seq}: {problem}")

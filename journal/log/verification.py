@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from journal.events import BOOKKEEPING_KINDS, KINDS
+from journal.events import BOOKKEEPING_KINDS
 from journal.log.canonical import recanonical_bytes
 from journal.log.chain import GENESIS
 from journal.log.errors import CanonicalError, LogError, TamperedError
@@ -17,12 +17,15 @@ from journal.log.merkle import MerkleTree
 from journal.log.reader import LogLine, hash_before, head_position, read_file
 from journal.log.recovery import later_batch_follows, scan
 from journal.log.session import day_files
+from journal.payloads import unreadable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
     from journal.log.head import Head
+
+NOTED = 100  # different things that are not known; what comes after them is counted together
 
 
 @dataclass(slots=True)
@@ -47,11 +50,14 @@ class Verification:
     unfinished: int = 0  # bytes after the durable head that are no whole batch yet
     torn: list[str] = field(default_factory=list)
     files: list[FileVerdict] = field(default_factory=list)
+    # What this version cannot take apart, with the number of such lines: a newer version may have
+    # written them, and the chain holds.
+    unknown: dict[str, int] = field(default_factory=dict)
 
 
 def verify_session(directory: Path) -> Verification:
-    """Verify every line of a session: chain, canonical bytes, numbering, kinds, causes, links
-    between files, durable head.
+    """Verify every line of a session: chain, canonical bytes, numbering, causes, links between
+    files, durable head.
 
     Raises TamperedError naming file, line and expected hash at the first thing that does not hold.
     What a writer at work or a crash left unfinished after the durable head is no tampering; its
@@ -77,6 +83,7 @@ def verify_session(directory: Path) -> Verification:
     _check_head(directory, head)
     result.session = checker.session or ""
     result.lines, result.events = checker.line, checker.seq
+    result.unknown = checker.unknown
     result.root = checker.tree.root().hex()
     result.head = result.files[-1].head if result.files else GENESIS.hex()
     result.torn = sorted(entry.name for entry in directory.glob("*.torn-*"))
@@ -132,18 +139,27 @@ class _Checker:
         self.session: str | None = None
         self.number: object = None
         self.tree = MerkleTree()
+        self.unknown: dict[str, int] = {}
         self._previous_file: dict[str, Any] | None = None
 
     def check(self, path: Path, line: LogLine, *, first: bool) -> None:
         for problem in self._problems(path, line, first=first):
             raise TamperedError(path=path, line=line.line, reason=problem, expected=line.hash)
         self.tree.append(line.event)
+        self._note(unreadable(line.to_event()))
         self.line, self.commit = line.line, line.commit
         self.session = line.body["session"]
         if first:
             self.number = line.body["data"].get("number")
         if line.body["seq"] is not None:
             self.seq, self.ts = line.body["seq"], line.body["ts"]
+
+    def _note(self, unknown: str | None) -> None:
+        if unknown is None:
+            return
+        if unknown not in self.unknown and len(self.unknown) >= NOTED:
+            unknown = "others"
+        self.unknown[unknown] = self.unknown.get(unknown, 0) + 1
 
     def _problems(self, path: Path, line: LogLine, *, first: bool) -> Iterator[str]:
         try:
@@ -159,8 +175,6 @@ class _Checker:
     def _body_problems(self, body: dict[str, Any]) -> Iterator[str]:
         if self.session is not None and body["session"] != self.session:
             yield f"belongs to session {body['session']}, not {self.session}"
-        if body["kind"] not in KINDS:
-            yield f"unknown kind {body['kind']}"
         if body["kind"] in BOOKKEEPING_KINDS:
             if body["seq"] is not None:
                 yield "a bookkeeping record has no seq"

@@ -19,6 +19,7 @@ from journal.log.merkle import MerkleTree
 from journal.log.reader import LogLine, read_file
 from journal.log.recovery import TornTail, recover
 from journal.log.session import day_files, sync_directory
+from journal.payloads import check_all
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -137,9 +138,10 @@ class LogWriter:
     def commit(self, events: Sequence[Event]) -> int:
         """Append a batch and make it durable; return the number of its last line.
 
-        Raises LogPoisonedError after any I/O error, now or before; nothing of a failed batch is
-        acknowledged.
+        Raises PayloadError for an event that may not be written, before anything is; LogPoisonedError
+        after any I/O error, now or before. Nothing of a failed batch is acknowledged.
         """
+        check_all(events)
         return self._commit_bodies([event.body_bytes() for event in events])
 
     def _commit_bodies(self, bodies: Sequence[bytes]) -> int:
@@ -177,7 +179,7 @@ class LogWriter:
 
     def _append_bookkeeping(self, kind: str, data: dict[str, object]) -> None:
         event = Event(session=self.session, seq=None, ts=self._clock(), kind=kind, data=data)
-        self._commit_bodies([event.body_bytes()])
+        self.commit([event])
 
     def _publish(self) -> None:
         assert self._file is not None  # noqa: S101 - callers have just written to it

@@ -90,7 +90,7 @@ class SessionRunner:
         self.plan = plan
         self.world = world
         self.engine = Engine(plan.session)
-        self._broker = PaperBroker()
+        self._broker = PaperBroker(costs=plan.configuration.costs.profile)
         self._intents: deque[Event] = deque()
         self._submitted: dict[str, int] = {}  # order -> seq of its order.submitted
         self._pace: tuple[int, int] | None = None  # (event time, wall clock) of the last change
@@ -212,7 +212,7 @@ class SessionRunner:
             if item.frame is not None:
                 self._report(self._broker.match(item.frame), ts)
         if closing:
-            self._report(self._broker.close_day(), ts)
+            self._report(self._broker.close_day(at=ts), ts)
         for item in group:
             self._step(item.kind, item.ts, item.data, key=item.key)
 
@@ -264,7 +264,7 @@ class SessionRunner:
         ts = self.engine.state.ts
         order = order_of_intent(intent)
         if intent.data["purpose"] == "cancel":
-            reports = self._broker.cancel(order.order)
+            reports = self._broker.cancel(order.order, at=ts)
         else:
             reports = self._broker.submit(order, at=ts)
         for report in reports:

@@ -88,6 +88,8 @@ class Command(BaseCommand):
             )
         self.stdout.write(f"  head {verified.head}")
         self.stdout.write(f"  root {verified.root}")
+        for what, lines in verified.unknown.items():
+            self.stdout.write(f"  not known to this version, {lines} lines: {what}")
         for name in verified.torn:
             self.stdout.write(f"  moved aside by a recovery, not part of the log: {name}")
         if verified.unfinished:
