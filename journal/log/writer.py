@@ -138,8 +138,9 @@ class LogWriter:
     def commit(self, events: Sequence[Event]) -> int:
         """Append a batch and make it durable; return the number of its last line.
 
-        Raises PayloadError for an event that may not be written, before anything is; LogPoisonedError
-        after any I/O error, now or before. Nothing of a failed batch is acknowledged.
+        Raises PayloadError for an event that may not be written, before anything is, and
+        LogPoisonedError after any I/O error, now or before; nothing of a failed batch is
+        acknowledged.
         """
         check_all(events)
         return self._commit_bodies([event.body_bytes() for event in events])

@@ -6,7 +6,7 @@ from journal.payloads.registry import payload_of
 from journal.payloads.shapes import Count, DateText, Digest, Positive, Shape, Text
 
 
-class PreviousFile(Shape):
+class PreviousFile(Shape, frozen=True):
     """The file before, as it ended.
 
     file: name of the file, `YYYY-MM-DD.jsonl`.
@@ -22,7 +22,7 @@ class PreviousFile(Shape):
 
 
 @payload_of("log.opened")
-class LogOpened(Shape):
+class LogOpened(Shape, frozen=True):
     """First line of a day file.
 
     date: ISO date (IST) the file is for.
@@ -38,7 +38,7 @@ class LogOpened(Shape):
 
 
 @payload_of("log.recovered")
-class LogRecovered(Shape):
+class LogRecovered(Shape, frozen=True):
     """A torn end was moved aside when the writer opened the log.
 
     file: name of the day file it was cut from.

@@ -8,7 +8,7 @@ from journal.payloads.registry import payload_of
 from journal.payloads.shapes import Contract, Count, Number, Positive, Shape, Side, Text
 
 
-class ChainQuality(Shape):
+class ChainQuality(Shape, frozen=True):
     """How good the chain was that features were computed from.
 
     state: `FRESH`, or `MISSING` when no at-the-money volatility could be had.
@@ -25,7 +25,7 @@ class ChainQuality(Shape):
     flags: list[str]
 
 
-class FeatureQuality(Shape):
+class FeatureQuality(Shape, frozen=True):
     """The quality of each source of the features.
 
     chain: the option chain.
@@ -35,7 +35,7 @@ class FeatureQuality(Shape):
 
 
 @payload_of("features.computed", key=lambda features: features.underlying, key_text="`underlying`")
-class FeaturesComputed(Shape):
+class FeaturesComputed(Shape, frozen=True):
     """What was computed of a frame.
 
     underlying: name of the index.
@@ -54,7 +54,7 @@ class FeaturesComputed(Shape):
     synthetic: bool
 
 
-class Condition(Shape):
+class Condition(Shape, frozen=True):
     """A threshold on one number.
 
     name: name of the number.
@@ -79,7 +79,7 @@ class Condition(Shape):
     reason: str | None
 
 
-class PlannedLeg(Shape):
+class PlannedLeg(Shape, frozen=True):
     """One leg a strategy wants, before lots.
 
     contract: the contract.
@@ -90,7 +90,7 @@ class PlannedLeg(Shape):
     side: Side
 
 
-class Structure(Shape):
+class Structure(Shape, frozen=True):
     """What a signal would trade.
 
     name: name of the structure, such as `ATM_STRADDLE`.
@@ -106,7 +106,7 @@ class Structure(Shape):
     key=lambda signal: f"{signal.strategy}:{signal.underlying}",
     key_text="`strategy:underlying`",
 )
-class SignalEmitted(Shape):
+class SignalEmitted(Shape, frozen=True):
     """A strategy's answer on a frame before any gate saw it, also when it did not fire.
 
     strategy: name of the strategy.
@@ -129,7 +129,7 @@ class SignalEmitted(Shape):
     synthetic: bool
 
 
-class Gate(Shape):
+class Gate(Shape, frozen=True):
     """One gate's answer.
 
     number: number of the gate in the house's list.
@@ -157,7 +157,7 @@ class Gate(Shape):
     key=lambda decision: f"{decision.strategy}:{decision.underlying}",
     key_text="`strategy:underlying`",
 )
-class GateDecided(Shape):
+class GateDecided(Shape, frozen=True):
     """What the gates said to a fired signal or to an exit; all are evaluated, the first block
     decides.
 

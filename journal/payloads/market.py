@@ -16,7 +16,7 @@ from journal.payloads.shapes import (
 )
 
 
-class FrameSource(Shape):
+class FrameSource(Shape, frozen=True):
     """Where a frame came from.
 
     name: name of the source.
@@ -35,7 +35,7 @@ class FrameSource(Shape):
     mode: str | None
 
 
-class FrameBlock(Shape):
+class FrameBlock(Shape, frozen=True):
     """The chain of one expiry in columns: entry i of each belongs to strike i; a missing figure is
     null, never 0.
 
@@ -96,7 +96,7 @@ COLUMNS = FrameBlock.__struct_fields__[6:]
 
 
 @payload_of("market.frame", key=attrgetter("underlying"), key_text="`underlying`")
-class MarketFrameSeen(Shape):
+class MarketFrameSeen(Shape, frozen=True):
     """One underlying at one instant; the event's `ts` is `available_at`.
 
     underlying: name of the index.
@@ -128,7 +128,7 @@ class MarketFrameSeen(Shape):
 
 
 @payload_of("market.status", key=attrgetter("underlying"), key_text="`underlying`")
-class MarketStatus(Shape):
+class MarketStatus(Shape, frozen=True):
     """Trading in an underlying stopped, went on, or the feed had a hole.
 
     underlying: name of the index.
@@ -142,5 +142,5 @@ class MarketStatus(Shape):
 
 
 @payload_of("clock.tick")
-class ClockTick(Shape):
+class ClockTick(Shape, frozen=True):
     """The clock reached the event's `ts`; it says nothing else."""

@@ -14,7 +14,7 @@ FILLS = frozenset({"PARTIALLY_FILLED", "FILLED"})
 
 
 @payload_of("order.intended", key=attrgetter("order"), key_text="`order`")
-class OrderIntended(Shape):
+class OrderIntended(Shape, frozen=True):
     """An order is wanted; it leaves only after this is durable.
 
     order: id of the order, that of this event; with purpose `cancel` of the order to be cancelled.
@@ -46,7 +46,7 @@ class OrderIntended(Shape):
 
 
 @payload_of("order.submitted", key=attrgetter("order"), key_text="`order`")
-class OrderSubmitted(Shape):
+class OrderSubmitted(Shape, frozen=True):
     """The attempt to send an order, committed before it is sent. Without a report its outcome is
     unknown and it is reconciled, never sent again.
 
@@ -73,7 +73,7 @@ class OrderSubmitted(Shape):
 
 
 @payload_of("broker.report", key=attrgetter("id"), key_text="`id`")
-class BrokerReport(Shape):
+class BrokerReport(Shape, frozen=True):
     """What the broker said of an order.
 
     id: id of the report; the same id again is the same report.

@@ -9,7 +9,7 @@ from journal.payloads.shapes import Count, DateText, Digest, Opaque, Positive, S
 
 
 @payload_of("session.opened")
-class SessionOpened(Shape):
+class SessionOpened(Shape, frozen=True):
     """The first event of a session.
 
     configuration: everything the session was told, as its TOML file says it; the engine checks it
@@ -25,7 +25,7 @@ class SessionOpened(Shape):
     number: Positive
 
 
-class DayCalendar(Shape):
+class DayCalendar(Shape, frozen=True):
     """The market's hours on the day, as known when the day opened.
 
     midnight_us: 00:00 IST of the day, µs UTC.
@@ -42,7 +42,7 @@ class DayCalendar(Shape):
     source: str
 
 
-class DayContracts(Shape):
+class DayContracts(Shape, frozen=True):
     """Lots of the contracts of the day; one without a known lot is left out.
 
     lot_sizes: units in a lot, by underlying, by expiry (ISO date).
@@ -53,7 +53,7 @@ class DayContracts(Shape):
     lot_statuses: dict[str, dict[str, Text]]
 
 
-class DayLimits(Shape):
+class DayLimits(Shape, frozen=True):
     """Limits in force for the day.
 
     first_entry_ist_seconds: first entry, seconds after 00:00 IST.
@@ -66,7 +66,7 @@ class DayLimits(Shape):
     chain_age_us: Positive
 
 
-class DayRates(Shape):
+class DayRates(Shape, frozen=True):
     """Rates of costs for the day.
 
     profile: name of the cost profile; `GROSS` takes nothing off.
@@ -76,7 +76,7 @@ class DayRates(Shape):
 
 
 @payload_of("day.opened", key=attrgetter("date"), key_text="`date`")
-class DayOpened(Shape):
+class DayOpened(Shape, frozen=True):
     """A day begins, with all that is needed to replay it on its own.
 
     date: ISO date (IST).
@@ -107,7 +107,7 @@ class DayOpened(Shape):
 
 
 @payload_of("day.closed", key=attrgetter("date"), key_text="`date`")
-class DayClosed(Shape):
+class DayClosed(Shape, frozen=True):
     """The answer to the first tick at or after the market's close.
 
     date: ISO date (IST).
@@ -121,7 +121,7 @@ class DayClosed(Shape):
 
 
 @payload_of("session.ended")
-class SessionEnded(Shape):
+class SessionEnded(Shape, frozen=True):
     """Nothing more will come in.
 
     reason: why, in words.
@@ -131,7 +131,7 @@ class SessionEnded(Shape):
 
 
 @payload_of("session.closed")
-class SessionClosed(Shape):
+class SessionClosed(Shape, frozen=True):
     """The engine's last word: the totals of the session.
 
     counts: derived events of the session, by kind.

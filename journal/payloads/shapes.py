@@ -31,7 +31,7 @@ class Shape(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """
 
 
-class Contract(Shape):
+class Contract(Shape, frozen=True):
     """One option contract.
 
     underlying: name of the index, `NIFTY` or `BANKNIFTY`.

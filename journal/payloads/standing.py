@@ -1,4 +1,4 @@
-"""What stands after a decision: positions, the portfolio, limits and breakers; and who ordered it."""
+"""What stands after a decision: positions, portfolio, limits, breakers; and who ordered it."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ TradeState = Literal["OPEN", "HOLD", "EXIT", "ARCHIVE"]
 
 
 @payload_of("operator.command", key=attrgetter("id"), key_text="`id`")
-class OperatorCommand(Shape):
+class OperatorCommand(Shape, frozen=True):
     """What a person told the session to do; the same id again changes nothing.
 
     id: id of the command.
@@ -43,7 +43,7 @@ class OperatorCommand(Shape):
     issued_at: Count
 
 
-class PositionLeg(Shape):
+class PositionLeg(Shape, frozen=True):
     """One contract of a trade.
 
     contract: the contract.
@@ -69,7 +69,7 @@ class PositionLeg(Shape):
 
 
 @payload_of("position.changed", key=attrgetter("trade"), key_text="`trade`")
-class PositionChanged(Shape):
+class PositionChanged(Shape, frozen=True):
     """A trade moved.
 
     trade: id of the trade.
@@ -94,7 +94,7 @@ class PositionChanged(Shape):
     costs: Text
 
 
-class PortfolioPosition(Shape):
+class PortfolioPosition(Shape, frozen=True):
     """An open trade in a snapshot.
 
     trade: id of the trade.
@@ -113,7 +113,7 @@ class PortfolioPosition(Shape):
     unrealised_paise: int | None
 
 
-class StandingGate(Gate):
+class StandingGate(Gate, frozen=True):
     """What a gate would say to an entry now.
 
     number: number of the gate in the house's list.
@@ -131,7 +131,7 @@ class StandingGate(Gate):
 
 
 @payload_of("portfolio.snapshot")
-class PortfolioSnapshot(Shape):
+class PortfolioSnapshot(Shape, frozen=True):
     """The portfolio, once a minute.
 
     realised_paise: profit of all archived trades, paise.
@@ -153,7 +153,7 @@ class PortfolioSnapshot(Shape):
 
 
 @payload_of("limits.changed", key=None, key_text="strategy, or none")
-class LimitsChanged(Shape):
+class LimitsChanged(Shape, frozen=True):
     """A limit was changed.
 
     what: name of the limit, with its unit.
@@ -171,7 +171,7 @@ class LimitsChanged(Shape):
 
 
 @payload_of("breaker.changed", key=None, key_text="strategy, or none")
-class BreakerChanged(Shape):
+class BreakerChanged(Shape, frozen=True):
     """A breaker was set or reset.
 
     what: name of the breaker, such as `kill switch`.
@@ -189,7 +189,7 @@ class BreakerChanged(Shape):
 
 
 @payload_of("strategy.disabled", key=None, key_text="strategy, or none")
-class StrategyDisabled(Shape):
+class StrategyDisabled(Shape, frozen=True):
     """A strategy was switched off or on.
 
     what: name of the strategy.
