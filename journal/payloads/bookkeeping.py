@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import msgspec
+
 from journal.payloads.registry import payload_of
 from journal.payloads.shapes import Count, DateText, Digest, Positive, Shape, Text
 
@@ -10,15 +12,17 @@ class PreviousFile(Shape, frozen=True):
     """The file before, as it ended.
 
     file: name of the file, `YYYY-MM-DD.jsonl`.
-    hash: hash of its last line, 64 hexadecimal digits.
+    hash: hash of its last line.
     line: number of its last line across the session.
     root: root of the session's RFC 6962 tree up to that line.
+    peaks: roots of the perfect subtrees that tree is made of.
     """
 
     file: Text
     hash: Digest
     line: Positive
     root: Digest
+    peaks: list[Digest] | msgspec.UnsetType = msgspec.UNSET  # logs from before it have none
 
 
 @payload_of("log.opened")

@@ -8,12 +8,12 @@ import types
 import typing
 from typing import Any, Literal, Union
 
+import msgspec
+
 from journal.events import BOOKKEEPING_KINDS, DERIVED_KINDS, INPUT_KINDS, KINDS
 from journal.payloads.registry import SCHEMAS, Schema
 
 if typing.TYPE_CHECKING:
-    import msgspec
-
     from journal.payloads.shapes import Shape
 
 _FIELD_LINE = re.compile(r"(?P<name>[a-z]\w*): (?P<text>.*)\Z")
@@ -23,6 +23,7 @@ _PLAIN = {
     str: "text",
     bool: "true or false",
     type(None): "null",
+    msgspec.UnsetType: "left out",
     Any: "any JSON value",
 }
 _INTRODUCTION = """# Events: kinds and their data
@@ -32,7 +33,7 @@ Generated from the structs in `journal/payloads/` by `make docs`; a test fails w
 An event is written only when its kind and version are known, `data` has exactly these fields with
 exactly these types, and its key is the one named. A log of a newer version stays readable: `log
 verify` names what it does not know. Money is integer paise, quantities integer units, times integer
-µs UTC. A field that may be null is never left out.
+µs UTC. A field that may be null is never left out; one that may be left out says so.
 """
 
 

@@ -24,7 +24,8 @@ Opaque = dict[str, Any]
 
 
 class Shape(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A payload or a part of one: every field must be there, no other may.
+    """A payload or a part of one: every field must be there unless it says otherwise, no other
+    may.
 
     A docstring gives each field a line `name: what it is, its unit`; `docs/events.md` is made of
     them.

@@ -55,7 +55,8 @@ def values_of(hint: Any) -> st.SearchStrategy[Any]:
     if origin is Annotated:
         return _limited(arguments[0], arguments[1])
     if origin in (types.UnionType, Union):
-        return st.one_of([values_of(argument) for argument in arguments])
+        parts = [argument for argument in arguments if argument is not msgspec.UnsetType]
+        return st.one_of([values_of(part) for part in parts])
     if origin is Literal:
         return st.sampled_from(arguments)
     if origin is list:
@@ -86,10 +87,17 @@ def _limited(hint: Any, meta: msgspec.Meta) -> st.SearchStrategy[Any]:
 
 def _objects(shape: type[msgspec.Struct]) -> st.SearchStrategy[dict[str, Any]]:
     hints = typing.get_type_hints(shape, include_extras=True)
-    made = st.fixed_dictionaries({name: values_of(hint) for name, hint in hints.items()})
+    made = st.fixed_dictionaries(
+        {name: values_of(hint) for name, hint in hints.items() if not _may_be_left_out(hint)},
+        optional={name: values_of(hint) for name, hint in hints.items() if _may_be_left_out(hint)},
+    )
     if shape is FrameBlock:
         return made.map(_even)
     return made.map(_consistent) if shape is BrokerReport else made
+
+
+def _may_be_left_out(hint: Any) -> bool:
+    return msgspec.UnsetType in typing.get_args(hint)
 
 
 def _even(block: dict[str, Any]) -> dict[str, Any]:

@@ -261,12 +261,12 @@ def test_a_field_left_out_added_or_of_another_type_is_refused_by_name(
 
 def _objects(value: Any, place: str, hint: Any) -> Any:
     """Yield the place of each object that is a struct, with its fields."""
-    yield place, list(hint.__struct_fields__)
+    yield place, [field.name for field in msgspec.structs.fields(hint) if field.required]
     for field in msgspec.structs.fields(hint):
         inner = next((part for part in _struct_parts(field.type) if isinstance(part, type)), None)
         if inner is None:
             continue
-        found = value[field.name]
+        found = value.get(field.name)
         for at, item in enumerate(found) if isinstance(found, list) else ((None, found),):
             if isinstance(item, dict):
                 suffix = f".{field.name}" + ("" if at is None else f"[{at}]")
@@ -332,3 +332,13 @@ def test_a_column_that_is_a_set_is_refused_by_its_bytes(tmp_path: Path) -> None:
 def test_opaque_parts_may_hold_any_json() -> None:
     check(command("s", 1, nested={"": [[], {}, None, True, 1e300]}))
     assert {"log.opened", "log.recovered"} == BOOKKEEPING_KINDS
+
+
+def test_a_day_file_may_name_the_peaks_of_the_tree_before_it() -> None:
+    before = {"file": "f", "hash": "0" * 64, "line": 1, "root": "1" * 64}
+    data = {"date": "2025-08-29", "number": 1, "previous": before, "writer": "w"}
+    opened = Event(session="s", seq=None, ts=1, kind="log.opened", data=data)
+    check(opened)
+    check(replace(opened, data=data | {"previous": before | {"peaks": ["a" * 64, "b" * 64]}}))
+    with pytest.raises(PayloadError, match=r"data\.previous\.peaks\[1\]: expected str matching"):
+        check(replace(opened, data=data | {"previous": before | {"peaks": ["a" * 64, "B" * 64]}}))
