@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import orjson
 import redis
 
+from journal.events import BODY_VERSION
 from journal.log.errors import LogError
 from journal.log.head import read_head
 from journal.log.lookup import last_kind
@@ -189,7 +190,7 @@ def _after_line(figures: LiveFigures, line: LogLine) -> LiveFigures:
     if body["seq"] is not None:
         changed |= {"seq": body["seq"], "ts": body["ts"]}
         changed["finished"] = body["kind"] == "session.closed"
-    if body["kind"] == "market.frame":
+    if body["kind"] == "market.frame" and body["v"] == BODY_VERSION:
         cell = _cell_from_frame(body)
         changed["cells"] = tuple(
             cell if old.underlying == cell.underlying else old for old in figures.cells

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
-from dataclasses import replace
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +14,6 @@ from django.conf import settings
 
 from brahmastra_site.launcher.valkey import locate_bus, start_valkey, stop_valkey
 from journal.access import Role
-from journal.events import Event
 from journal.live import (
     LiveFigures,
     Tail,
@@ -26,7 +24,7 @@ from journal.live import (
 from journal.log.packing import pack_closed_days
 from journal.push import FRAME_SECONDS, Publisher, group_name, render_cells
 from journal.spool import kill_file
-from tests.journal.log_bed import OPEN_US, frame, open_log, signals
+from tests.journal.log_bed import frame, open_log, session_closed, signals
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -53,10 +51,6 @@ class Listener:
             return None
 
 
-def closed(session: str, seq: int) -> Event:
-    return Event(session=session, seq=seq, ts=OPEN_US + seq, kind="session.closed", data={})
-
-
 def test_the_tail_follows_commits_and_knows_the_newest_forward(var_dir: Path) -> None:
     with open_log(var_dir) as log:
         log.open_day("2025-08-29")
@@ -68,7 +62,7 @@ def test_the_tail_follows_commits_and_knows_the_newest_forward(var_dir: Path) ->
         assert (nifty.underlying, nifty.forward_paise, nifty.seq) == ("NIFTY", 2_450_000, 1)
         assert first.cells[1].forward_paise is None
         assert tail.advance() == first
-        log.commit([closed("day1", 5)])
+        log.commit([session_closed("day1", 5)])
         assert tail.advance().finished
 
 
@@ -112,7 +106,7 @@ def test_whole_lines_after_the_published_head_are_not_read(var_dir: Path) -> Non
         log.open_day("2025-08-29")
         log.commit([frame("day1", 1)])
         published = (log.directory / "head").read_bytes()
-        log.commit([*signals("day1", 2, 5), closed("day1", 7)])
+        log.commit([*signals("day1", 2, 5), session_closed("day1", 7)])
         (log.directory / "head").write_bytes(published)
         tail = Tail(var_dir, "day1")
         assert [tail.advance().seq for _ in range(3)] == [1, 1, 1]
@@ -209,7 +203,7 @@ def test_open_sessions_are_those_that_do_not_end_with_their_close(var_dir: Path)
     for name, ended in (("one", True), ("two", False)):
         with open_log(var_dir, name) as log:
             log.open_day("2025-08-29")
-            log.commit([frame(name, 1), *([closed(name, 2)] if ended else [])])
+            log.commit([frame(name, 1), *([session_closed(name, 2)] if ended else [])])
     assert open_sessions(var_dir) == ["two"]
     assert newest_session(var_dir) == "two"
 
@@ -220,7 +214,7 @@ def test_the_last_event_is_found_behind_lines_of_any_length(var_dir: Path) -> No
             log.open_day("2025-08-29")
             log.commit([*signals(name, 1, 1, note="x" * length)])
             assert open_sessions(var_dir)[0] in {"short", "long"}
-            log.commit([replace(closed(name, 2), data={"note": "y" * length})])
+            log.commit([session_closed(name, 2, costs="y" * length)])
     assert open_sessions(var_dir) == []
 
 

@@ -102,7 +102,7 @@ class SessionRunner:
         self.plan = plan
         self.world = world
         self.engine = Engine(plan.session)
-        self._broker = PaperBroker()
+        self._broker = PaperBroker(costs=plan.configuration.costs.profile)
         self._intents: deque[Event] = deque()
         self._submitted: dict[str, int] = {}  # order -> seq of its order.submitted
         self._packing: asyncio.Task[list[Path]] | None = None
@@ -260,7 +260,7 @@ class SessionRunner:
             if item.frame is not None:
                 await self._report(self._broker.match(item.frame), ts)
         if closing:
-            await self._report(self._broker.close_day(), ts)
+            await self._report(self._broker.close_day(at=ts), ts)
         for item in group:
             await self._step(item.kind, item.ts, item.data, key=item.key)
 
@@ -313,7 +313,7 @@ class SessionRunner:
         ts = self.engine.state.ts
         order = order_of_intent(intent)
         if intent.data["purpose"] == "cancel":
-            reports = self._broker.cancel(order.order)
+            reports = self._broker.cancel(order.order, at=ts)
         else:
             reports = self._broker.submit(order, at=ts)
         for report in reports:

@@ -19,7 +19,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from brahmastra_site.launcher.environment import REPOSITORY
-from journal.events import Event
 from journal.log.errors import LogPoisonedError
 from journal.log.facts import LogTally, facts_of_log
 from journal.log.files import FILES, Files
@@ -40,11 +39,19 @@ from journal.log.run_record import RunRecord
 from journal.log.verification import verify_session
 from journal.log.writer import Durability
 from tests.journal.log.faulty_files import FailingFiles
-from tests.journal.log_bed import OPEN_US, frame, open_log, signals, steady_clock
+from tests.journal.log_bed import (
+    frame,
+    open_log,
+    session_closed,
+    session_opened,
+    signals,
+    steady_clock,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from journal.events import Event
     from journal.log.reader import LogLine
     from journal.log.writer import LogWriter
 
@@ -89,12 +96,11 @@ def begin(record: RunRecord) -> None:
 
 
 def opening(session: str, seq: int) -> Event:
-    data = {"configuration_digest": DIGEST, "code_version": "1+abc", "number": 1}
-    return Event(session=session, seq=seq, ts=OPEN_US + seq, kind="session.opened", data=data)
+    return session_opened(session, seq, configuration_digest=DIGEST, code_version="1+abc")
 
 
 def closing(session: str, seq: int) -> Event:
-    return Event(session=session, seq=seq, ts=OPEN_US + seq, kind="session.closed", data={})
+    return session_closed(session, seq)
 
 
 def manifest_of(directory: Path) -> Manifest:
