@@ -3,6 +3,7 @@
 #   make test    the whole suite, then the browser tests
 #   make bench   what it costs, beside a floor or a peer measured in the same run
 #   make picture   take the README's picture again
+#   make docs    write docs/events.md from the payload structs again
 #   make lint    what CI checks before the tests
 #   make setup   only install;   make clean   remove what can be made again (not var/)
 
@@ -14,7 +15,7 @@ INSTALLED := .venv/installed-$(call digest,requirements.txt)
 INSTALLED_DEV := .venv/installed-dev-$(call digest,requirements.txt requirements-dev.txt)
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: setup setup-dev run test bench picture lint clean
+.PHONY: setup setup-dev run test bench picture docs lint clean
 
 setup: $(INSTALLED)
 
@@ -51,6 +52,9 @@ bench: $(INSTALLED_DEV)
 
 picture: $(INSTALLED_DEV)
 	@BRAHMASTRA_PICTURES=$(CURDIR)/docs $(VENV) -m pytest -m e2e tests/e2e/test_picture.py
+
+docs: $(INSTALLED)
+	@$(VENV) manage.py log schema > docs/.events.md && mv docs/.events.md docs/events.md
 
 lint: $(INSTALLED_DEV)
 	@exec .ci/lint

@@ -1,6 +1,6 @@
 """Events: what a log line's body holds, and the kinds the house knows.
 
-`docs/foundations.md` lists each kind with its data. A body is what replay compares, byte for byte.
+`docs/events.md` lists each kind with its data. A body is what replay compares, byte for byte.
 """
 
 from __future__ import annotations

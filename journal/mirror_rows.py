@@ -94,12 +94,15 @@ def summary(kind: str, data: dict[str, Any]) -> dict[str, Any]:
     """Return what the store keeps of a summarised kind's data.
 
     A day's opening without history and state; a frame with each array of an expiry's block replaced
-    by the number of its entries that are not null, under `counts`.
+    by the number of its entries that are not null, under `counts`. A frame whose chain this version
+    does not know is kept whole.
     """
     if kind == "day.opened":
         return {name: value for name, value in data.items() if name not in {"history", "state"}}
-    chain = [_block_summary(block) for block in data.get("chain") or []]
-    return data | {"chain": chain}
+    chain = data.get("chain")
+    if not isinstance(chain, list) or not all(isinstance(block, dict) for block in chain):
+        return data
+    return data | {"chain": [_block_summary(block) for block in chain]}
 
 
 def _block_summary(block: dict[str, Any]) -> dict[str, Any]:

@@ -302,7 +302,7 @@ def _said(name: str, value: Any) -> str:
         return NO_DATA
     if name.endswith("_paise") and isinstance(value, int):
         return f"₹{rupees(value)}"
-    if name.endswith("age_us") and isinstance(value, int):
+    if name.endswith(("age_us", "latency_us")) and isinstance(value, int):
         return span(value)
     if (name.endswith(("_us", "_at", "_stamp")) or name == "as_of") and isinstance(value, int):
         return f"{ist_text(value, '%Y-%m-%d %H:%M:%S')} IST"
@@ -537,8 +537,12 @@ def _tell_report(event: StoredEvent) -> tuple[_Telling, ...]:
         headline += f", expected ₹{rupees(data['expected_paise'])}"
     if data.get("reason"):
         headline += f": {data['reason']}"
-    tones = {"FILLED": "good", "REJECTED": "stop", "CANCELLED": "stop"}
-    return (_Telling(headline=headline, tone=tones.get(status, "")),)
+    facts = {name: data[name] for name in ("latency_us", "charges_paise") if name in data}
+    if data.get("charges_reason"):
+        facts["charges_reason"] = data["charges_reason"]
+    tones = {"FILLED": "good", "REJECTED": "stop", "CANCELLED": "stop", "EXPIRED": "stop"}
+    table = _facts(facts, opened=False) if facts else None
+    return (_Telling(headline=headline, table=table, tone=tones.get(status, "")),)
 
 
 def _tell_position(event: StoredEvent) -> tuple[_Telling, ...]:

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from journal.events import BOOKKEEPING_KINDS, KINDS
+from journal.events import BOOKKEEPING_KINDS
 from journal.log.canonical import recanonical_bytes
 from journal.log.errors import CanonicalError, TamperedError
 from journal.log.merkle import MerkleTree
 from journal.log.session import day_date
+from journal.payloads import unreadable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
     from journal.log.reader import LogLine
+
+NOTED = 100  # different things that are not known; what comes after them is counted together
 
 
 class LineChecker:
@@ -28,6 +31,7 @@ class LineChecker:
         self.session: str | None = None
         self.number: object = None
         self.tree: MerkleTree | None = MerkleTree()
+        self.unknown: dict[str, int] = {}
         self._previous_file: dict[str, Any] | None = None
 
     def start_after(self, line: LogLine) -> None:
@@ -41,6 +45,7 @@ class LineChecker:
         """Check a line whose chain holds; TamperedError says what does not."""
         for problem in self._problems(path, line, first=first):
             raise TamperedError(path=path, line=line.line, reason=problem, expected=line.hash)
+        self._note(unreadable(line.to_event()))
         if self.tree is not None:
             self.tree.append(line.event)
         self.line, self.commit = line.line, line.commit
@@ -49,6 +54,13 @@ class LineChecker:
             self.number = line.body["data"].get("number")
         if line.body["seq"] is not None:
             self.seq, self.ts = line.body["seq"], line.body["ts"]
+
+    def _note(self, unknown: str | None) -> None:
+        if unknown is None:
+            return
+        if unknown not in self.unknown and len(self.unknown) >= NOTED:
+            unknown = "others"
+        self.unknown[unknown] = self.unknown.get(unknown, 0) + 1
 
     def _problems(self, path: Path, line: LogLine, *, first: bool) -> Iterator[str]:
         try:
@@ -64,8 +76,6 @@ class LineChecker:
     def _body_problems(self, body: dict[str, Any]) -> Iterator[str]:
         if self.session is not None and body["session"] != self.session:
             yield f"belongs to session {body['session']}, not {self.session}"
-        if body["kind"] not in KINDS:
-            yield f"unknown kind {body['kind']}"
         if body["kind"] in BOOKKEEPING_KINDS:
             if body["seq"] is not None:
                 yield "a bookkeeping record has no seq"

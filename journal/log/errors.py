@@ -64,3 +64,15 @@ class TamperedError(LogError):
 
 def _tampered(path: Path, line: int, reason: str, expected: str, found: str) -> TamperedError:
     return TamperedError(path=path, line=line, reason=reason, expected=expected, found=found)
+
+
+class PayloadError(LogError, ValueError):
+    """An event is not of a kind, version and shape that may be written.
+
+    `kind` is the event's, `problem` names the field and what was expected of it.
+    """
+
+    def __init__(self, *, kind: str, seq: int | None, problem: str) -> None:
+        self.kind = kind
+        self.problem = problem
+        super().__init__(f"{kind} at seq {seq}: {problem}")

@@ -63,12 +63,15 @@ class Verification:
     head: str = ""
     unfinished: int = 0  # bytes after the durable head that are no whole batch yet
     torn: list[str] = field(default_factory=list)
+    # What this version cannot take apart, with the number of such lines: a newer version may have
+    # written them, and the chain holds.
+    unknown: dict[str, int] = field(default_factory=dict)
     files: list[FileVerdict] = field(default_factory=list)
 
 
 def verify_session(directory: Path) -> Verification:
-    """Verify every line of a session: chain, canonical bytes, numbering, kinds, causes, links
-    between files, durable head.
+    """Verify every line of a session: chain, canonical bytes, numbering, causes, links between
+    files, durable head.
 
     Raises TamperedError naming file, line and expected hash at the first thing that does not hold.
     What a writer at work or a crash left unfinished after the durable head is no tampering; its
@@ -206,6 +209,7 @@ class _Work:
         found.session, found.line = checker.session or "", checker.line
         found.root = checker.tree.root().hex() if checker.tree is not None else ""
         found.head = found.files[-1].head if found.files else GENESIS.hex()
+        found.unknown = checker.unknown
         found.torn = torn_pieces(self._directory)
         return found
 

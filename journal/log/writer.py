@@ -32,6 +32,7 @@ from journal.log.index import (
 from journal.log.merkle import MerkleTree
 from journal.log.recovery import LogEnd, TornTail, recover
 from journal.log.session import PACKED, day_date, day_name
+from journal.payloads import check_all
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -175,17 +176,19 @@ class LogWriter:
         """Append a batch, and make it durable as `durability` says; return the number of its last
         line.
 
-        Raises CanonicalError for an event that cannot be written, and nothing of its batch is;
-        LogPoisonedError after any I/O error, now or before, and nothing of a failed batch is
-        acknowledged.
+        Raises PayloadError or CanonicalError for an event that may not be written, and nothing of
+        its batch is; LogPoisonedError after any I/O error, now or before, and nothing of a failed
+        batch is acknowledged.
         """
         return self.append(self.encode(events))
 
     def encode(self, events: Sequence[Event]) -> list[EncodedEvent]:
-        """Return a batch as `append` takes it; CanonicalError for an event that cannot be written.
+        """Return a batch as `append` takes it; PayloadError or CanonicalError for an event that may
+        not be written.
 
         What is done to an event's data afterwards changes nothing.
         """
+        check_all(events)
         return [(event, event.body_bytes()) for event in events]
 
     def append(self, bodies: Sequence[EncodedEvent]) -> int:

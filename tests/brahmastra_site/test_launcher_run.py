@@ -25,7 +25,7 @@ from brahmastra_site.launcher.run import (
 )
 from brahmastra_site.launcher.supervisor import Supervisor
 from tests.bed import free_port
-from tests.journal.log_bed import closing_event, open_log, signals
+from tests.journal.log_bed import open_log, session_closed, signals
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -102,7 +102,7 @@ def test_a_log_is_finished_when_it_says_so(tmp_path: Path) -> None:
     assert not is_finished(tmp_path)
     with open_log(tmp_path) as log:
         log.open_day("2025-08-29")
-        log.commit([closing_event("day1", 1)])
+        log.commit([session_closed("day1", 1)])
         assert is_finished(log.directory)
         log.commit(signals("day1", 2, 1))
         assert not is_finished(log.directory)

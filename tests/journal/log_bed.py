@@ -34,36 +34,171 @@ def open_log(var_dir: Path, session: str = "day1", **options: Any) -> LogWriter:
 
 
 def signals(session: str, first: int, count: int, **data: Any) -> list[Event]:
-    """Return `count` signals with seqs from `first` on, each caused by the event before it."""
-    return [
-        Event(
-            session=session,
-            seq=seq,
-            ts=OPEN_US + seq,
-            kind="signal.emitted",
-            key="S4:NIFTY" if seq % 2 else "S4:BANKNIFTY",
-            cause=(seq - 1,) if seq > 1 else (),
-            data={"strategy": "S4", "fired": False, "value": seq / 7, "reason": "₹ quiet"} | data,
-        )
-        for seq in range(first, first + count)
-    ]
+    """Return `count` signals with seqs from `first` on, each caused by the event before it.
+
+    `data` changes fields of the signal; names that are no field of it become part of its reason.
+    """
+    return [_signal(session, seq, data) for seq in range(first, first + count)]
 
 
-def closing_event(session: str, seq: int) -> Event:
-    """Return the event that ends a session."""
+def _signal(session: str, seq: int, changes: dict[str, Any]) -> Event:
+    underlying = "NIFTY" if seq % 2 else "BANKNIFTY"
+    condition = {
+        "name": "abs_z_score",
+        "value": seq / 7,
+        "threshold": 1000.5,
+        "comparison": ">=",
+        "direction": 1,
+        "scale": 1.0,
+        "headroom": seq / 7 - 1000.5,
+        "met": False,
+        "reason": None,
+    }
+    fields = {
+        "strategy": "S4",
+        "underlying": underlying,
+        "fired": False,
+        "direction": None,
+        "conditions": [condition],
+        "reason": "₹ quiet",
+        "structure": None,
+        "synthetic": True,
+    }
+    known = {name: value for name, value in changes.items() if name in fields}
+    told = [f"{name}={value}" for name, value in changes.items() if name not in fields]
+    fields |= known
+    fields["reason"] = " ".join([str(fields["reason"]), *told])
     return Event(
         session=session,
         seq=seq,
         ts=OPEN_US + seq,
-        kind="session.closed",
-        data={"counts": {}, "realised_paise": 0, "costs": "GROSS"},
+        kind="signal.emitted",
+        key=f"{fields['strategy']}:{fields['underlying']}",
+        cause=(seq - 1,) if seq > 1 else (),
+        data=fields,
+    )
+
+
+def command(session: str, seq: int, **arguments: Any) -> Event:
+    """Return an operator's command, whose arguments may be any JSON values."""
+    data = {
+        "id": f"c{seq}",
+        "command": "kill",
+        "arguments": arguments,
+        "actor": "asha",
+        "address": "local",
+        "reason": "a drill",
+        "issued_at": OPEN_US,
+    }
+    return Event(
+        session=session,
+        seq=seq,
+        ts=OPEN_US + seq,
+        kind="operator.command",
+        key=f"c{seq}",
+        data=data,
+    )
+
+
+def session_opened(session: str, seq: int, **data: Any) -> Event:
+    """Return the first event of a session; `data` changes its fields."""
+    fields = {
+        "configuration": {"name": "bed"},
+        "configuration_digest": "0" * 64,
+        "code_version": "test",
+        "number": 1,
+    }
+    return Event(
+        session=session, seq=seq, ts=OPEN_US + seq, kind="session.opened", data=fields | data
+    )
+
+
+def session_ended(session: str, seq: int, reason: str = "feed ended") -> Event:
+    """Return the input that ends a session."""
+    return Event(
+        session=session, seq=seq, ts=OPEN_US + seq, kind="session.ended", data={"reason": reason}
+    )
+
+
+def session_closed(session: str, seq: int, costs: str = "GROSS") -> Event:
+    """Return the last event of a session."""
+    data = {"counts": {}, "realised_paise": 0, "costs": costs}
+    return Event(session=session, seq=seq, ts=OPEN_US + seq, kind="session.closed", data=data)
+
+
+def day_opened(session: str, seq: int, date: str = "2025-08-29", **data: Any) -> Event:
+    """Return the opening of a day; `data` changes its fields."""
+    fields = {
+        "date": date,
+        "configuration": {"name": "bed"},
+        "configuration_digest": "0" * 64,
+        "code_version": "test",
+        "calendar": {
+            "midnight_us": OPEN_US - 9 * 3_600_000_000,
+            "open_us": OPEN_US,
+            "close_us": OPEN_US + 6 * 3_600_000_000,
+            "status": "CONFIRMED",
+            "source": "test",
+        },
+        "contracts": {"lot_sizes": {"NIFTY": {"2025-09-04": 75}}, "lot_statuses": {}},
+        "limits": {
+            "first_entry_ist_seconds": 33_600,
+            "last_entry_ist_seconds": 42_300,
+            "chain_age_us": 180_000_000,
+        },
+        "rates": {"profile": "GROSS"},
+        "history": [],
+        "state": {},
+        "state_digest": "0" * 64,
+    }
+    return Event(
+        session=session,
+        seq=seq,
+        ts=OPEN_US + seq,
+        kind="day.opened",
+        key=date,
+        data=fields | data,
     )
 
 
 def frame(session: str, seq: int, **data: Any) -> Event:
     """Return a market frame with two expiries of three strikes, one quote missing."""
-    block = {
-        "expiry": "2025-09-04",
+    fields = {
+        "underlying": "NIFTY",
+        "as_of": OPEN_US,
+        "available_at": OPEN_US + seq,
+        "exchange_stamp": None,
+        "collection_stamp": None,
+        "source": {
+            "name": "test",
+            "digest": "0" * 64,
+            "synthetic": True,
+            "seed": 1,
+            "generator_version": 1,
+            "mode": None,
+        },
+        "flags": ["CLOCK"],
+        "cadence_us": 60_000_000,
+        "spot_paise": None,
+        "future_paise": None,
+        "vix": None,
+        "chain": [_block("2025-09-04"), _block("2025-09-11")],
+    } | data
+    return Event(
+        session=session,
+        seq=seq,
+        ts=OPEN_US + seq,
+        kind="market.frame",
+        key=str(fields["underlying"]),
+        data=fields,
+    )
+
+
+def _block(expiry: str) -> dict[str, Any]:
+    columns = ("last_paise", "bid_quantity", "ask_quantity", "oi", "volume")
+    sides = {f"{side}_{name}": [None] * 3 for side in ("call", "put") for name in columns}
+    return sides | {
+        "expiry": expiry,
         "expires_at_us": OPEN_US + 10**9,
         "forward_paise": 2_450_000,
         "forward_pairs": 3,
@@ -71,24 +206,9 @@ def frame(session: str, seq: int, **data: Any) -> Event:
         "strike_paise": [2_440_000, 2_445_000, 2_450_000],
         "call_bid_paise": [1200, None, 900],
         "call_ask_paise": [1210, 1010, 910],
+        "put_bid_paise": [None] * 3,
+        "put_ask_paise": [None] * 3,
     }
-    return Event(
-        session=session,
-        seq=seq,
-        ts=OPEN_US + seq,
-        kind="market.frame",
-        key="NIFTY",
-        data={
-            "underlying": "NIFTY",
-            "as_of": OPEN_US,
-            "available_at": OPEN_US + seq,
-            "source": {"name": "test", "digest": "0" * 64, "synthetic": True},
-            "flags": ["CLOCK"],
-            "spot_paise": None,
-            "chain": [block, block | {"expiry": "2025-09-11"}],
-        }
-        | data,
-    )
 
 
 def write_log(var_dir: Path, session: str = "day1", *, days: int = 1, events: int = 20) -> Path:

@@ -16,9 +16,8 @@ from django.core.management import call_command
 from django.core.management.base import CommandError
 
 from brahmastra_site.launcher.environment import REPOSITORY
-from journal.events import Event
 from journal.spool import kill_file, read_command, waiting_commands
-from tests.journal.log_bed import OPEN_US, open_log, write_log
+from tests.journal.log_bed import open_log, session_closed, session_ended, write_log
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -37,9 +36,8 @@ def spool_key(var_dir: Path) -> str:
 def write_finished_log(var_dir: Path, session: str) -> None:
     with open_log(var_dir, session) as writer:
         writer.open_day("2025-08-29")
-        for seq, kind in ((1, "session.ended"), (2, "session.closed")):
-            event = Event(session=session, seq=seq, ts=OPEN_US, kind=kind, data={})
-            writer.commit([event])
+        writer.commit([session_ended(session, 1)])
+        writer.commit([session_closed(session, 2)])
 
 
 def test_every_open_session_is_told_and_the_file_stops_the_rest(var_dir: Path) -> None:

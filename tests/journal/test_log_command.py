@@ -9,16 +9,20 @@ import subprocess
 import sys
 import time
 from io import StringIO
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from django.core.management import call_command
 from django.core.management.base import CommandError
 
 from brahmastra_site.launcher.environment import REPOSITORY
+from journal.execution_journal import ExecutionJournal
 from journal.log.reader import read_session
 from journal.log.verification import verify_session
-from tests.journal.log_bed import open_log, signals, write_log
+from tests.journal.log.test_run_record import begin, closing, opening, recorded
+from tests.journal.log_bed import frame, open_log, signals, write_log
+from tests.market_factory import DAYS, Rig
+from tests.replay.forge import forge
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -188,3 +192,103 @@ def test_a_directory_that_cannot_be_read_is_one_line(var_dir: Path) -> None:
     for words in (["verify", "day1"], ["tail", "day1"], ["show", "day1", "2"]):
         with pytest.raises(CommandError, match=r"day1: .*Is a directory"):
             run(*words)
+
+
+# --- manifest -------------------------------------------------------------------------------------
+
+
+def test_manifest_is_printed_and_held_against_the_log(var_dir: Path) -> None:
+    with open_log(var_dir) as log, recorded(log) as record:
+        begin(record)
+        log.open_day("2025-08-29")
+        log.commit([opening("day1", 1), frame("day1", 2), closing("day1", 3)])
+    path = log.directory / "manifest.json"
+    said = run("manifest", "day1").splitlines()
+    assert said[0] == "session day1, number 1: finished"
+    assert "run 1 finished (says its own process)" in said[1]
+    assert "lines 1 to 4" in said[1]
+    assert said[-1] == "  everything it says of the log is what the log says"
+    report = json.loads(run("manifest", "day1", "--json"))
+    assert (report["holds"], report["difference"]) == (True, None)
+    assert report["manifest"] == json.loads(path.read_bytes())
+
+    path.write_bytes(path.read_bytes().replace(b'"events": 3', b'"events": 4'))
+    running = process(var_dir, "manifest", "day1")
+    said_of_it, complaint = running.communicate(timeout=30)
+    assert running.returncode == 1
+    assert "everything" not in said_of_it
+    assert complaint.splitlines() == [
+        f"CommandError: {path}: events: the manifest says 4, the log 3"
+    ]
+
+
+def test_manifest_that_is_missing_or_damaged_is_one_line(var_dir: Path) -> None:
+    directory = write_log(var_dir)
+    with pytest.raises(CommandError, match=r"manifest.json: there is none; the session's next"):
+        run("manifest", "day1")
+    (directory / "manifest.json").write_text("{")
+    with pytest.raises(CommandError, match=r"manifest.json: not a manifest \("):
+        run("manifest", "day1")
+
+
+# --- the journals ---------------------------------------------------------------------------------
+
+
+def test_orders_are_told_from_the_log_alone(var_dir: Path) -> None:
+    rig = Rig(var_dir=var_dir, days=DAYS[:1])
+    rig.run()
+    said = run("orders", "day1").splitlines()
+    report = json.loads(run("orders", str(rig.directory), "--json"))
+    assert report["anomalies"] == []
+    assert report["left_off"] == 0
+    assert said[-1] == f"{len(report['orders'])} FILLED"
+    first = report["orders"][0]
+    head = next(line for line in said if line.startswith(first["order"]))
+    assert "entry" in head
+    assert f"{first['filled']} of {first['intent']['quantity']} NIFTY 2026-03-02 " in head
+    assert sum(line.startswith("    ") for line in said) == sum(
+        len(order["fills"]) for order in report["orders"]
+    )
+    assert "charges none (GROSS)" in said[1]
+    running = process(var_dir, "orders", "day1")
+    out, complaint = running.communicate(timeout=30)
+    assert (running.returncode, complaint) == (0, "")
+    assert out.splitlines() == said
+
+
+def test_signals_are_told_with_what_the_gates_said(var_dir: Path) -> None:
+    Rig(var_dir=var_dir, days=DAYS[:1]).run()
+    everything = json.loads(run("signals", "day1", "--json"))["signals"]
+    fired = json.loads(run("signals", "day1", "--fired", "--json"))["signals"]
+    assert fired == [row for row in everything if row["signal"]["fired"]]
+    assert {row["verdict"] for row in everything} == {"quiet", "admitted", "refused"}
+    said = run("signals", "day1", "--fired").splitlines()
+    assert len(said) == len(fired) + 1
+    assert "gate 2 session window: after the last entry 10:00 IST" in "\n".join(said)
+    quiet = len(everything) - len(fired)
+    assert f"{quiet} quiet" in said[-1]
+
+
+def test_what_contradicts_the_rest_is_said(var_dir: Path) -> None:
+    rig = Rig(var_dir=var_dir, days=DAYS[:1])
+    rig.run()
+    first = next(iter(ExecutionJournal.of_session(rig.directory).orders()))
+
+    def spoil(body: dict[str, Any]) -> dict[str, Any]:
+        if body["kind"] == "broker.report" and body["data"]["order"] == first.order:
+            return body | {"key": body["data"]["id"], "data": body["data"] | {"order": "day1.7"}}
+        return body | {"v": 2} if body["kind"] == "gate.decided" else body
+
+    forge(rig.directory, spoil)
+    said = run("orders", "day1")
+    assert "broker.report FILLED of an order that is not known" in said
+    assert "; 2 anomalies" in said.splitlines()[-1]
+    report = json.loads(run("orders", "day1", "--json"))
+    assert [item["order"] for item in report["anomalies"]] == ["day1.7", "day1.7"]
+    assert report["anomalies"][0]["event"]["kind"] == "broker.report"
+    assert "gate.decided v: version 2 is not known" in run("signals", "day1")
+    assert "not known to this version" in run("verify", "day1")
+
+
+def test_the_schema_needs_no_session() -> None:
+    assert run("schema") == (REPOSITORY / "docs" / "events.md").read_text()

@@ -11,6 +11,7 @@ import subprocess
 import sys
 import threading
 import time
+from dataclasses import replace
 from importlib import import_module
 from io import StringIO
 from typing import TYPE_CHECKING, Any
@@ -23,13 +24,12 @@ from django.core.management.base import CommandError
 from brahmastra_site.launcher.environment import REPOSITORY
 from brahmastra_site.launcher.postgres import locate_cluster, start_postgres, stop_postgres
 from journal import mirror, mirror_check
-from journal.events import Event
 from journal.log.head import Head, publish_head, read_head
 from journal.log.reader import read_session
 from journal.log.session import ID_STRIDE
 from journal.mirror import MirrorAlarm
 from journal.mirror_rows import row_of
-from tests.journal.log_bed import OPEN_US, frame, open_log, signals, write_log
+from tests.journal.log_bed import command, day_opened, frame, open_log, signals, write_log
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -107,17 +107,17 @@ def test_nothing_past_the_durable_head_is_stored(var_dir: Path, mirror_role: Con
 def test_values_that_are_hard_to_store_compare_equal(
     var_dir: Path, mirror_role: Connection
 ) -> None:
-    data = {
+    hard = {
         "floats": [1e21, 1.5e300, 5e-324, 2.0**53, 1.2345678901234568e20, -0.0, 0.1, 1e-7],
         "text": 'quotes " \\ / \b\f\n\r\t \u2028 é ₹ 😀 \ufb33 </script> {} []]',
         "nested": {"kind": "x", "seq": 1, "": {"ключ": [[], {}, None, True]}},
     }
-    day = {"state": {"big": "x" * 100}, "history": [1e300], "limits": {"n": 1e18}, "date": "d"}
+    told = {"state": {"big": "x" * 100}, "history": [{"n": 1e300}], "configuration": {"n": 1e18}}
     events = [
-        Event(session="day1", seq=1, ts=OPEN_US, kind="day.opened", data=day, key="2025-08-29"),
-        Event(session="day1", seq=2, ts=OPEN_US, kind="signal.emitted", data=data, cause=(1,)),
-        Event(session="day1", seq=3, ts=OPEN_US, kind="gate.decided", data={}, cause=(1, 2)),
-        frame("day1", 4, spot_paise=1e17, chain=[]),
+        day_opened("day1", 1, **told),
+        replace(command("day1", 2, **hard), cause=(1,)),
+        replace(command("day1", 3), cause=(1, 2)),
+        frame("day1", 4, vix=1e17, chain=[]),
     ]
     with open_log(var_dir) as writer:
         writer.open_day("2025-08-29")
@@ -126,7 +126,7 @@ def test_values_that_are_hard_to_store_compare_equal(
     found = mirror_check.compare(mirror_role, writer.directory, patience_seconds=0)
     assert found.difference == ""
     assert found.rows == 5
-    stored = "SELECT payload->'data' ? 'state', payload#>>'{data,limits,n}' FROM audit.event"
+    stored = "SELECT payload->'data' ? 'state', payload#>>'{data,configuration,n}' FROM audit.event"
     assert mirror_role.execute(f"{stored} WHERE kind = 'day.opened'").fetchone() == (
         False,
         "1000000000000000000",
@@ -284,7 +284,8 @@ def test_a_line_the_store_cannot_index_is_an_alarm_and_not_waited_for(
 ) -> None:
     chance = random.Random(5)
     key = "".join(chr(chance.randrange(0x4E00, 0x9FA5)) for _ in range(4000))
-    event = Event(session="day1", seq=1, ts=OPEN_US, kind="clock.tick", data={}, key=key)
+    order = command("day1", 1)
+    event = replace(order, key=key, data=order.data | {"id": key})
     with open_log(var_dir) as writer:
         writer.open_day("2025-08-29")
         writer.commit([event])

@@ -252,8 +252,15 @@ def test_a_frame_is_a_summary_and_a_signal_is_exact(log: Path, db: None) -> None
         "forward_paise": 2_450_000,
         "forward_pairs": 3,
         "forward_spread_paise": 40,
-        "counts": {"strike_paise": 3, "call_bid_paise": 2, "call_ask_paise": 3},
+        "counts": {
+            name: sum(entry is not None for entry in column)
+            for name, column in logged["chain"][0].items()
+            if isinstance(column, list)
+        },
     }
+    counts = data["chain"][0]["counts"]
+    names = ("strike_paise", "call_bid_paise", "call_ask_paise", "put_oi")
+    assert [counts[name] for name in names] == [3, 2, 3, 0]
 
 
 @pytest.mark.parametrize(

@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from journal.figures import span
 from journal.log.reader import read_session
 from journal.selectors import STANDING_KINDS, UnknownEventError, raw_event_get, walk_get
 from tests.factories import TOLD, seqs_by_kind, told_in_store, told_log
-from trading.selectors import PAGE_ROWS, SignalFilters, signal_page
+from trading.selectors import PAGE_ROWS, SignalFilters, signal_page, spine_get
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -162,6 +163,18 @@ def test_the_outcome_leads_back_to_the_data_it_came_from() -> None:
     kinds = {event.kind for event in walk_get(session=TOLD, seq=seq).events}
     assert {"market.frame", "features.computed", "signal.emitted", "gate.decided"} <= kinds
     assert {"order.intended", "order.submitted", "broker.report"} <= kinds
+
+
+def test_a_fill_says_how_long_it_took_and_what_it_was_charged() -> None:
+    seq, report = next(
+        (seq, data) for seq, data in seqs_by_kind("broker.report") if data["status"] == "FILLED"
+    )
+    spine = spine_get(session=TOLD, seq=seq)
+    card = next(card for card in spine.cards if card.asked)
+    assert card.table is not None
+    said = {row[0].text: row[1].text for row in card.table.rows}
+    assert said["latency_us"] == span(report["latency_us"])  # type: ignore[arg-type]
+    assert (said["charges_paise"], said["charges_reason"]) == ("no data", "GROSS")
 
 
 def test_a_standing_fact_does_not_pull_in_the_whole_day() -> None:

@@ -7,10 +7,8 @@ from typing import Any
 from trading.engine.admission import contract_data
 from trading.engine.exits import propose_exits
 from trading.engine.step import EngineError, Step
+from trading.execution.orders import FILLS, TERMINAL
 from trading.execution.positions import Leg, State, Trade
-
-FILLS = frozenset({"PARTIALLY_FILLED", "FILLED"})
-TERMINAL = frozenset({"FILLED", "REJECTED", "CANCELLED"})
 
 
 def on_order_submitted(step: Step) -> None:

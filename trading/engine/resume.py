@@ -13,6 +13,7 @@ from journal.log.session import day_files
 from trading.engine.engine import Engine
 from trading.engine.inputs import FeedKey, feed_key
 from trading.engine.orders import order_of_intent
+from trading.execution.orders import TERMINAL
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -145,4 +146,4 @@ def _submissions(events: list[Event]) -> list[Submission]:
 
 def _answers(report: Event, submission: Submission) -> bool:
     """Whether a report belongs to an attempt: a cancel is answered by the end of its order."""
-    return not submission.cancels or report.data["status"] in {"CANCELLED", "FILLED", "REJECTED"}
+    return not submission.cancels or report.data["status"] in TERMINAL

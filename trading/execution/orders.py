@@ -11,6 +11,10 @@ import msgspec
 Side = Literal["BUY", "SELL"]
 Right = Literal["CE", "PE"]
 
+# What a report's status says of its order.
+FILLS = frozenset({"PARTIALLY_FILLED", "FILLED"})
+TERMINAL = frozenset({"FILLED", "REJECTED", "CANCELLED", "EXPIRED"})
+
 OPPOSITE: dict[Side, Side] = {"BUY": "SELL", "SELL": "BUY"}
 
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from trading.execution.orders import Order
+from trading.execution.orders import FILLS, TERMINAL, Order
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -23,45 +23,45 @@ BROKER = "paper"
 
 
 class WorkingOrder(msgspec.Struct):
-    """An order in the paper book; `seen_at` is the instant (µs UTC) up to which frames cannot fill
-    it.
+    """An order in the paper book; `submitted_at` and `seen_at` are instants (µs UTC): when it came,
+    and up to which frames cannot fill it.
     """
 
     order: Order
     remaining: int
+    submitted_at: int
     seen_at: int
     reports: int = 0
 
 
 class PaperBroker:
     """The book of working paper orders. Methods return `broker.report` data in the order they
-    happen.
+    happen; `at` is the instant they happen at, µs UTC.
+
+    `costs` is the session's cost profile: while it is GROSS a fill has no charges and says so.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, costs: str) -> None:
+        self._costs = costs
         self._working: dict[str, WorkingOrder] = {}
 
     def submit(self, order: Order, *, at: int) -> list[dict[str, Any]]:
         """Take an order at an instant; acknowledges it."""
-        working = WorkingOrder(order=order, remaining=order.quantity, seen_at=at)
+        working = WorkingOrder(order=order, remaining=order.quantity, submitted_at=at, seen_at=at)
         self._working[order.order] = working
-        return [_report(working, "ACKED", quantity=0, price_paise=None)]
+        return [self._report(working, "ACKED", at=at)]
 
-    def cancel(self, order: str) -> list[dict[str, Any]]:
+    def cancel(self, order: str, *, at: int) -> list[dict[str, Any]]:
         """Cancel what is left of an order; nothing when it no longer works."""
         working = self._working.pop(order, None)
         if working is None:
             return []
-        return [
-            _report(
-                working, "CANCELLED", quantity=0, price_paise=None, reason="cancelled on request"
-            )
-        ]
+        return [self._report(working, "CANCELLED", at=at, reason="cancelled on request")]
 
-    def close_day(self) -> list[dict[str, Any]]:
-        """Cancel every working order: orders are valid for the day."""
+    def close_day(self, *, at: int) -> list[dict[str, Any]]:
+        """Let every working order expire: orders are valid for the day."""
         reports = [
-            _report(working, "CANCELLED", quantity=0, price_paise=None, reason="end of day")
+            self._report(working, "EXPIRED", at=at, reason="end of day")
             for working in self._working.values()
         ]
         self._working.clear()
@@ -78,16 +78,18 @@ class PaperBroker:
             if price is None:
                 continue
             working.seen_at = frame.available_at
-            reports.append(self._fill(working, price, quoted))
+            reports.append(self._fill(working, price, quoted, at=frame.available_at))
         return reports
 
-    def _fill(self, working: WorkingOrder, price: int, quoted: int | None) -> dict[str, Any]:
+    def _fill(
+        self, working: WorkingOrder, price: int, quoted: int | None, *, at: int
+    ) -> dict[str, Any]:
         quantity = working.remaining if quoted is None else min(working.remaining, quoted)
         working.remaining -= quantity
         status = "PARTIALLY_FILLED" if working.remaining else "FILLED"
         if not working.remaining:
             del self._working[working.order.order]
-        return _report(working, status, quantity=quantity, price_paise=price)
+        return self._report(working, status, at=at, quantity=quantity, price_paise=price)
 
     def restore(
         self, orders: Iterable[tuple[Order, int, list[tuple[int, dict[str, Any]]]]]
@@ -96,15 +98,44 @@ class PaperBroker:
         submission.
         """
         for order, at, reports in orders:
-            working = WorkingOrder(order=order, remaining=order.quantity, seen_at=at)
+            working = WorkingOrder(
+                order=order, remaining=order.quantity, submitted_at=at, seen_at=at
+            )
             working.reports = len(reports)
             over = False
             for ts, report in reports:
                 working.remaining -= report["quantity"]
                 working.seen_at = max(working.seen_at, ts)
-                over = over or report["status"] in {"FILLED", "REJECTED", "CANCELLED"}
+                over = over or report["status"] in TERMINAL
             if not over:
                 self._working[order.order] = working
+
+    def _report(
+        self,
+        working: WorkingOrder,
+        status: str,
+        *,
+        at: int,
+        quantity: int = 0,
+        price_paise: int | None = None,
+        reason: str | None = None,
+    ) -> dict[str, Any]:
+        working.reports += 1
+        order = working.order
+        return {
+            "id": f"{BROKER}-{order.order}-{working.reports}",
+            "order": order.order,
+            "broker": BROKER,
+            "broker_order": f"{BROKER}-{order.order}",
+            "status": status,
+            "quantity": quantity,
+            "price_paise": price_paise,
+            "expected_paise": order.expected_paise,
+            "latency_us": at - working.submitted_at,
+            "charges_paise": None,
+            "charges_reason": self._costs if status in FILLS else "NO_FILL",
+            "reason": reason,
+        }
 
 
 def opposite_quote(
@@ -125,21 +156,3 @@ def opposite_quote(
         price = getattr(block, f"{right}_{quote}_paise")[index]
         return price, getattr(block, f"{right}_{quote}_quantity")[index]
     return None, None
-
-
-def _report(
-    working: WorkingOrder, status: str, *, quantity: int, price_paise: int | None, reason: str = ""
-) -> dict[str, Any]:
-    working.reports += 1
-    order = working.order
-    return {
-        "id": f"{BROKER}-{order.order}-{working.reports}",
-        "order": order.order,
-        "broker": BROKER,
-        "broker_order": f"{BROKER}-{order.order}",
-        "status": status,
-        "quantity": quantity,
-        "price_paise": price_paise,
-        "expected_paise": order.expected_paise,
-        "reason": reason or None,
-    }

@@ -29,7 +29,7 @@ from journal.log.session import (
     session_directory,
     session_names,
 )
-from tests.journal.log_bed import open_log, signals, write_log
+from tests.journal.log_bed import command, open_log, signals, write_log
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -121,9 +121,8 @@ def test_an_event_is_found_by_its_seq_alone(tmp_path: Path) -> None:
     directory = write_log(tmp_path, days=2, events=10)
     with open_log(tmp_path) as writer:
         # Text and data that look like the fields of another event.
-        writer.commit(
-            signals("day1", 23, 1, body={"seq": 999, "session": "x"}, t=',"seq":998,"session":"')
-        )
+        looks = {"a": 1, "seq": 999, "session": "x"}
+        writer.commit([command("day1", 23, body=looks, t=',"seq":998,"session":"')])
     for line in read_session(directory):
         if line.body["seq"] is not None:
             assert event_at(directory, line.body["seq"]) == line

@@ -9,6 +9,7 @@ import pytest
 
 from journal.log.canonical import canonical_bytes
 from journal.log.chain import GENESIS, chained_hash, event_bytes, line_bytes
+from journal.log.checker import NOTED
 from journal.log.errors import LogError, TamperedError
 from journal.log.head import Head, publish_head, read_head
 from journal.log.merkle import MerkleTree
@@ -170,7 +171,6 @@ def _with(event: dict[str, Any], **body: Any) -> dict[str, Any]:
         (lambda event: _with(event, seq=99), "seq 99 does not follow 2"),
         (lambda event: _with(event, seq=None), "seq None does not follow 2"),
         (lambda event: _with(event, ts=5), "ts 5 goes back"),
-        (lambda event: _with(event, kind="signal.invented"), "unknown kind"),
         (lambda event: _with(event, kind="log.recovered"), "has no seq"),
         (lambda event: _with(event, kind="log.opened", seq=None), "first line of a file"),
         (lambda event: _with(event, cause=[3]), "not all earlier"),
@@ -208,6 +208,36 @@ def test_a_forged_line_with_a_right_hash_is_found(
     with pytest.raises(TamperedError, match=reason.replace("*", r"\*")) as caught:
         verify_session(directory)
     assert (caught.value.path, caught.value.line) == (file, 4)
+
+
+def test_what_a_newer_version_wrote_is_named_and_the_chain_holds(tmp_path: Path) -> None:
+    directory = write_log(tmp_path, events=10)
+    before = verify_session(directory)
+    assert before.unknown == {}
+
+    def newer(number: int, event: dict[str, Any]) -> dict[str, Any]:
+        if number in (4, 5):
+            return _with(event, kind="signal.invented", data={"new": [1, None]})
+        if number == 6:
+            return _with(event, v=2)
+        return _with(event, data=event["body"]["data"] | {"later": 1}) if number == 7 else event
+
+    _rewrite(directory, newer)
+    after = verify_session(directory)
+    assert (after.lines, after.events) == (before.lines, before.events)
+    assert after.unknown == {
+        "signal.invented: kind: not known": 2,
+        "signal.emitted: v: version 2 is not known, expected 1": 1,
+        "signal.emitted: data.later: unknown field": 1,
+    }
+
+
+def test_what_is_not_known_is_counted_in_bounded_memory(tmp_path: Path) -> None:
+    directory = write_log(tmp_path, events=150)
+    _rewrite(directory, lambda n, e: _with(e, kind=f"new.{n}") if n > 2 else e)
+    unknown = verify_session(directory).unknown
+    assert len(unknown) == NOTED + 1
+    assert (unknown["others"], sum(unknown.values())) == (50, 150)
 
 
 def test_rewriting_with_right_hashes_alone_changes_nothing(tmp_path: Path) -> None:

@@ -1,0 +1,183 @@
+"""From a frame to a verdict: features, the signal before the gates, the gates."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from journal.payloads.registry import payload_of
+from journal.payloads.shapes import Contract, Count, Number, Positive, Shape, Side, Text
+
+
+class ChainQuality(Shape, frozen=True):
+    """How good the chain was that features were computed from.
+
+    state: `FRESH`, or `MISSING` when no at-the-money volatility could be had.
+    age_us: time since the chain was received, µs.
+    as_of: the exchange's stamp, µs UTC.
+    available_at: when it was received, µs UTC.
+    flags: flags of the frame.
+    """
+
+    state: Literal["FRESH", "MISSING"]
+    age_us: int
+    as_of: int
+    available_at: int
+    flags: list[str]
+
+
+class FeatureQuality(Shape, frozen=True):
+    """The quality of each source of the features.
+
+    chain: the option chain.
+    """
+
+    chain: ChainQuality
+
+
+@payload_of("features.computed", key=lambda features: features.underlying, key_text="`underlying`")
+class FeaturesComputed(Shape, frozen=True):
+    """What was computed of a frame.
+
+    underlying: name of the index.
+    values: each feature by name, in the unit its name ends in: `atm_iv`, `mean` and `deviation` are
+        fractions a year, `z_score` standard deviations, `observations` a count, `expiry` an ISO
+        date; null when it could not be had.
+    reasons: for each feature that is null, why.
+    quality: how good its sources were.
+    synthetic: whether the frame was generated rather than recorded.
+    """
+
+    underlying: Text
+    values: dict[str, int | float | str | None]
+    reasons: dict[str, Text]
+    quality: FeatureQuality
+    synthetic: bool
+
+
+class Condition(Shape, frozen=True):
+    """A threshold on one number.
+
+    name: name of the number.
+    value: the number; null with a reason when it could not be had.
+    threshold: what it is compared with.
+    comparison: `>=` or `<=`, as wanted.
+    direction: 1 when more is wanted, −1 when less is.
+    scale: what a unit of distance means; 0 for an exact count.
+    headroom: how far the value lies on the good side, negative when it falls short.
+    met: whether it holds.
+    reason: why it does not; null when there is nothing to say.
+    """
+
+    name: Text
+    value: float | None
+    threshold: Number
+    comparison: Literal[">=", "<="]
+    direction: Literal[1, -1]
+    scale: Number
+    headroom: float | None
+    met: bool
+    reason: str | None
+
+
+class PlannedLeg(Shape, frozen=True):
+    """One leg a strategy wants, before lots.
+
+    contract: the contract.
+    side: `BUY` or `SELL`.
+    """
+
+    contract: Contract
+    side: Side
+
+
+class Structure(Shape, frozen=True):
+    """What a signal would trade.
+
+    name: name of the structure, such as `ATM_STRADDLE`.
+    legs: its legs.
+    """
+
+    name: Text
+    legs: list[PlannedLeg]
+
+
+@payload_of(
+    "signal.emitted",
+    key=lambda signal: f"{signal.strategy}:{signal.underlying}",
+    key_text="`strategy:underlying`",
+)
+class SignalEmitted(Shape, frozen=True):
+    """A strategy's answer on a frame before any gate saw it, also when it did not fire.
+
+    strategy: name of the strategy.
+    underlying: name of the index.
+    fired: whether every condition is met.
+    direction: `SELL` or `BUY`; null when there is none.
+    conditions: every condition, in the order the strategy asks them.
+    reason: why it did not fire; null when it did.
+    structure: what it would trade; null when it did not fire.
+    synthetic: whether the frame was generated rather than recorded.
+    """
+
+    strategy: Text
+    underlying: Text
+    fired: bool
+    direction: Side | None
+    conditions: list[Condition]
+    reason: str | None
+    structure: Structure | None
+    synthetic: bool
+
+
+class Gate(Shape, frozen=True):
+    """One gate's answer.
+
+    number: number of the gate in the house's list.
+    name: name of the gate.
+    value: what was compared, in `unit`; null when it is not known.
+    limit: what it was compared with, in `unit`.
+    unit: `flag` (0 or 1), `ist_seconds` (after 00:00 IST) or `us` (µs).
+    headroom: how far inside the limit, in `unit`; negative outside, null when not known.
+    verdict: `pass`, `block`, or `waived_reducing` for an order that only reduces risk.
+    reason: why it blocked or would have; null otherwise.
+    """
+
+    number: Positive
+    name: Text
+    value: int | None
+    limit: int
+    unit: Text
+    headroom: int | None
+    verdict: Literal["pass", "block", "waived_reducing"]
+    reason: str | None
+
+
+@payload_of(
+    "gate.decided",
+    key=lambda decision: f"{decision.strategy}:{decision.underlying}",
+    key_text="`strategy:underlying`",
+)
+class GateDecided(Shape, frozen=True):
+    """What the gates said to a fired signal or to an exit; all are evaluated, the first block
+    decides.
+
+    strategy: name of the strategy.
+    underlying: name of the index.
+    action: `entry` or `exit`.
+    trade: id of the trade it admits or leaves; null when an entry was refused.
+    reason: why the exit was proposed; null for an entry.
+    verdict: `pass` or `block`.
+    decided_by: number of the gate that refused; null when none did.
+    lots: lots let through; 0 when refused.
+    gates: every gate's answer, in their order.
+    """
+
+    strategy: Text
+    underlying: Text
+    action: Literal["entry", "exit"]
+    trade: str | None
+    reason: str | None
+    verdict: Literal["pass", "block"]
+    decided_by: Positive | None
+    lots: Count
+    gates: list[Gate]

@@ -1,0 +1,113 @@
+"""Orders between the house and a broker. An order is one contract, one side."""
+
+from __future__ import annotations
+
+from operator import attrgetter
+from typing import Literal
+
+from journal.payloads.registry import payload_of
+from journal.payloads.shapes import Contract, Count, Positive, Shape, Side, Text
+
+Purpose = Literal["entry", "exit", "cancel"]
+ReportStatus = Literal["ACKED", "PARTIALLY_FILLED", "FILLED", "REJECTED", "CANCELLED", "EXPIRED"]
+FILLS = frozenset({"PARTIALLY_FILLED", "FILLED"})
+
+
+@payload_of("order.intended", key=attrgetter("order"), key_text="`order`")
+class OrderIntended(Shape, frozen=True):
+    """An order is wanted; it leaves only after this is durable.
+
+    order: id of the order, that of this event; with purpose `cancel` of the order to be cancelled.
+    trade: id of the trade.
+    strategy: name of the strategy.
+    underlying: name of the index.
+    purpose: `entry`, `exit` or `cancel`.
+    leg: place of the leg in its trade, from 0.
+    contract: the contract.
+    side: `BUY` or `SELL`.
+    quantity: units; with purpose `cancel` those still open.
+    lot_size: units in a lot.
+    limit_paise: limit price, paise; null at the market.
+    expected_paise: the opposite quote when it was decided, paise; null when there was none.
+    """
+
+    order: Text
+    trade: Text
+    strategy: Text
+    underlying: Text
+    purpose: Purpose
+    leg: Count
+    contract: Contract
+    side: Side
+    quantity: Count
+    lot_size: Positive
+    limit_paise: Positive | None
+    expected_paise: Positive | None
+
+
+@payload_of("order.submitted", key=attrgetter("order"), key_text="`order`")
+class OrderSubmitted(Shape, frozen=True):
+    """The attempt to send an order, committed before it is sent. Without a report its outcome is
+    unknown and it is reconciled, never sent again.
+
+    order: id of the order.
+    trade: id of the trade.
+    purpose: `entry`, `exit` or `cancel`.
+    contract: the contract.
+    side: `BUY` or `SELL`.
+    quantity: units.
+    limit_paise: limit price, paise; null at the market.
+    attempt: which attempt, from 1.
+    broker: name of the broker it goes to.
+    """
+
+    order: Text
+    trade: Text
+    purpose: Purpose
+    contract: Contract
+    side: Side
+    quantity: Count
+    limit_paise: Positive | None
+    attempt: Positive
+    broker: Text
+
+
+@payload_of("broker.report", key=attrgetter("id"), key_text="`id`")
+class BrokerReport(Shape, frozen=True):
+    """What the broker said of an order.
+
+    id: id of the report; the same id again is the same report.
+    order: id of the order.
+    broker: name of the broker.
+    broker_order: the broker's own id of the order.
+    status: `ACKED` taken, `PARTIALLY_FILLED` or `FILLED` by this report, `REJECTED`, `CANCELLED` on
+        request, `EXPIRED` at the end of the day it was valid for.
+    quantity: units filled by this report; 0 when it is no fill.
+    price_paise: price of the fill, paise; null when it is no fill.
+    expected_paise: the opposite quote when the order was decided, paise; null when there was none.
+    latency_us: event time from the order's submission to this report, µs.
+    charges_paise: charges of this fill, paise; null with a reason.
+    charges_reason: why there are none: `NO_FILL`, or `GROSS` while the session takes no costs off.
+    reason: the broker's words; null when it gives none.
+    """
+
+    id: Text
+    order: Text
+    broker: Text
+    broker_order: Text
+    status: ReportStatus
+    quantity: Count
+    price_paise: Positive | None
+    expected_paise: Positive | None
+    latency_us: Count
+    charges_paise: int | None
+    charges_reason: Text | None
+    reason: str | None
+
+    def __post_init__(self) -> None:
+        """Refuse a fill without a quantity or price, and a figure that is missing unexplained."""
+        fill = self.status in FILLS
+        if fill != (self.price_paise is not None) or fill != (self.quantity > 0):
+            raise ValueError("`quantity` is above 0, with `price_paise`, for a fill and only then")
+        if (self.charges_paise is None) != (self.charges_reason is not None):
+            raise ValueError("`charges_reason` is there when `charges_paise` is null, only then")

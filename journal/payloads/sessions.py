@@ -1,0 +1,144 @@
+"""Sessions and days: how they open and how they end."""
+
+from __future__ import annotations
+
+from operator import attrgetter
+
+from journal.payloads.registry import payload_of
+from journal.payloads.shapes import Count, DateText, Digest, Opaque, Positive, Shape, Text
+
+
+@payload_of("session.opened")
+class SessionOpened(Shape, frozen=True):
+    """The first event of a session.
+
+    configuration: everything the session was told, as its TOML file says it; the engine checks it
+        against `trading.engine.configuration` before it takes the event.
+    configuration_digest: SHA-256 of the configuration's canonical bytes.
+    code_version: version of the code that opened it.
+    number: number of the session in its `VAR_DIR`.
+    """
+
+    configuration: Opaque
+    configuration_digest: Digest
+    code_version: Text
+    number: Positive
+
+
+class DayCalendar(Shape, frozen=True):
+    """The market's hours on the day, as known when the day opened.
+
+    midnight_us: 00:00 IST of the day, µs UTC.
+    open_us: first moment of trading, µs UTC.
+    close_us: last moment of trading, µs UTC.
+    status: how sure the figure is, in the calendar's own words (`CONFIRMED`).
+    source: where the figure comes from.
+    """
+
+    midnight_us: int
+    open_us: int
+    close_us: int
+    status: Text
+    source: str
+
+
+class DayContracts(Shape, frozen=True):
+    """Lots of the contracts of the day; one without a known lot is left out.
+
+    lot_sizes: units in a lot, by underlying, by expiry (ISO date).
+    lot_statuses: how sure each figure is, by underlying, by expiry.
+    """
+
+    lot_sizes: dict[str, dict[str, Positive]]
+    lot_statuses: dict[str, dict[str, Text]]
+
+
+class DayLimits(Shape, frozen=True):
+    """Limits in force for the day.
+
+    first_entry_ist_seconds: first entry, seconds after 00:00 IST.
+    last_entry_ist_seconds: last entry, seconds after 00:00 IST.
+    chain_age_us: greatest age of a chain, µs since it was received.
+    """
+
+    first_entry_ist_seconds: Count
+    last_entry_ist_seconds: Count
+    chain_age_us: Positive
+
+
+class DayRates(Shape, frozen=True):
+    """Rates of costs for the day.
+
+    profile: name of the cost profile; `GROSS` takes nothing off.
+    """
+
+    profile: Text
+
+
+@payload_of("day.opened", key=attrgetter("date"), key_text="`date`")
+class DayOpened(Shape, frozen=True):
+    """A day begins, with all that is needed to replay it on its own.
+
+    date: ISO date (IST).
+    configuration: as in `session.opened`.
+    configuration_digest: SHA-256 of the configuration's canonical bytes.
+    code_version: version of the code that opened the day.
+    calendar: hours of the market.
+    contracts: lots of the contracts.
+    limits: limits of the risk gates.
+    rates: rates of costs.
+    history: rows of earlier days that became available since the last day; no source gives any yet,
+        so their shape is not fixed.
+    state: the engine's complete dump, its own format; `Engine.restore` checks it.
+    state_digest: SHA-256 of the dump's canonical bytes.
+    """
+
+    date: DateText
+    configuration: Opaque
+    configuration_digest: Digest
+    code_version: Text
+    calendar: DayCalendar
+    contracts: DayContracts
+    limits: DayLimits
+    rates: DayRates
+    history: list[Opaque]
+    state: Opaque
+    state_digest: Digest
+
+
+@payload_of("day.closed", key=attrgetter("date"), key_text="`date`")
+class DayClosed(Shape, frozen=True):
+    """The answer to the first tick at or after the market's close.
+
+    date: ISO date (IST).
+    state_digest: SHA-256 of the state as the next `day.opened` will find it.
+    counts: derived events of the session so far, by kind.
+    """
+
+    date: DateText
+    state_digest: Digest
+    counts: dict[str, Count]
+
+
+@payload_of("session.ended")
+class SessionEnded(Shape, frozen=True):
+    """Nothing more will come in.
+
+    reason: why, in words.
+    """
+
+    reason: str
+
+
+@payload_of("session.closed")
+class SessionClosed(Shape, frozen=True):
+    """The engine's last word: the totals of the session.
+
+    counts: derived events of the session, by kind.
+    realised_paise: profit of all archived trades, paise, before the costs that `costs` leaves out.
+    costs: name of the cost profile.
+    """
+
+    counts: dict[str, Count]
+    realised_paise: int
+    costs: Text

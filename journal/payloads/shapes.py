@@ -1,0 +1,47 @@
+"""What payloads are made of: the base of every struct and the figures several kinds share."""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated, Any, Literal
+
+import msgspec
+
+_LARGEST = sys.float_info.max
+
+Count = Annotated[int, msgspec.Meta(ge=0)]
+Positive = Annotated[int, msgspec.Meta(gt=0)]
+PositiveNumber = Annotated[int, msgspec.Meta(gt=0)] | Annotated[float, msgspec.Meta(gt=0)]
+# NaN and the infinities are stored as null, which a number that must be there is not.
+Number = Annotated[float, msgspec.Meta(ge=-_LARGEST, le=_LARGEST)]
+Text = Annotated[str, msgspec.Meta(min_length=1)]
+DateText = Annotated[str, msgspec.Meta(pattern=r"^\d{4}-\d{2}-\d{2}$")]
+Digest = Annotated[str, msgspec.Meta(pattern=r"^[0-9a-f]{64}$")]
+Side = Literal["BUY", "SELL"]
+Right = Literal["CE", "PE"]
+Scalar = bool | int | float | str | None
+Opaque = dict[str, Any]
+
+
+class Shape(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A payload or a part of one: every field must be there unless it says otherwise, no other
+    may.
+
+    A docstring gives each field a line `name: what it is, its unit`; `docs/events.md` is made of
+    them.
+    """
+
+
+class Contract(Shape, frozen=True):
+    """One option contract.
+
+    underlying: name of the index, `NIFTY` or `BANKNIFTY`.
+    expiry: ISO date of the last trading day, as the exchange names the contract.
+    strike_paise: strike, paise.
+    right: `CE` for a call, `PE` for a put.
+    """
+
+    underlying: Text
+    expiry: Text
+    strike_paise: Positive
+    right: Right

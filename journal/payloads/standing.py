@@ -1,0 +1,206 @@
+"""What stands after a decision: positions, portfolio, limits, breakers; and who ordered it."""
+
+from __future__ import annotations
+
+from operator import attrgetter
+from typing import Literal
+
+from journal.payloads.decisions import Gate
+from journal.payloads.registry import payload_of
+from journal.payloads.shapes import (
+    Contract,
+    Count,
+    Opaque,
+    Positive,
+    Scalar,
+    Shape,
+    Side,
+    Text,
+)
+
+TradeState = Literal["OPEN", "HOLD", "EXIT", "ARCHIVE"]
+
+
+@payload_of("operator.command", key=attrgetter("id"), key_text="`id`")
+class OperatorCommand(Shape, frozen=True):
+    """What a person told the session to do; the same id again changes nothing.
+
+    id: id of the command.
+    command: its name, such as `kill`.
+    arguments: what it was given, by name; each command has its own.
+    actor: who gave it.
+    address: where the actor sat: an IP address, or `local`.
+    reason: why, in the actor's words.
+    issued_at: when it was given, wall clock, µs UTC.
+    """
+
+    id: Text
+    command: Text
+    arguments: Opaque
+    actor: Text
+    address: Text
+    reason: Text
+    issued_at: Count
+
+
+class PositionLeg(Shape, frozen=True):
+    """One contract of a trade.
+
+    contract: the contract.
+    side: side it was entered on.
+    quantity: units intended.
+    filled: units entered.
+    closed: units left again.
+    entry_value_paise: sum of quantity × price of the entry fills, paise.
+    exit_value_paise: sum of quantity × price of the exit fills, paise.
+    entry_paise: average entry price to the nearest paisa, half up; null before a fill.
+    exit_paise: average exit price likewise.
+    """
+
+    contract: Contract
+    side: Side
+    quantity: Positive
+    filled: Count
+    closed: Count
+    entry_value_paise: Count
+    exit_value_paise: Count
+    entry_paise: Count | None
+    exit_paise: Count | None
+
+
+@payload_of("position.changed", key=attrgetter("trade"), key_text="`trade`")
+class PositionChanged(Shape, frozen=True):
+    """A trade moved.
+
+    trade: id of the trade.
+    strategy: name of the strategy.
+    underlying: name of the index.
+    state: `OPEN` entry working, `HOLD` entered, `EXIT` exit working, `ARCHIVE` flat for good.
+    before: the state before; null for a new trade.
+    reason: what moved it.
+    legs: its legs as they stand.
+    gross_paise: realised profit before costs, paise.
+    costs: name of the cost profile.
+    """
+
+    trade: Text
+    strategy: Text
+    underlying: Text
+    state: TradeState | None
+    before: TradeState | None
+    reason: Text
+    legs: list[PositionLeg]
+    gross_paise: int
+    costs: Text
+
+
+class PortfolioPosition(Shape, frozen=True):
+    """An open trade in a snapshot.
+
+    trade: id of the trade.
+    strategy: name of the strategy.
+    underlying: name of the index.
+    state: its state; null before the broker answered.
+    gross_paise: realised profit before costs, paise.
+    unrealised_paise: profit of closing now at the opposite quotes, paise; null without a quote.
+    """
+
+    trade: Text
+    strategy: Text
+    underlying: Text
+    state: TradeState | None
+    gross_paise: int
+    unrealised_paise: int | None
+
+
+class StandingGate(Gate, frozen=True):
+    """What a gate would say to an entry now.
+
+    number: number of the gate in the house's list.
+    name: name of the gate.
+    value: what was compared, in `unit`; null when it is not known.
+    limit: what it was compared with, in `unit`.
+    unit: `flag` (0 or 1), `ist_seconds` (after 00:00 IST) or `us` (µs).
+    headroom: how far inside the limit, in `unit`; negative outside, null when not known.
+    verdict: `pass`, `block` or `waived_reducing`.
+    reason: why it would block; null otherwise.
+    underlying: name of the index the entry would be in.
+    """
+
+    underlying: Text
+
+
+@payload_of("portfolio.snapshot")
+class PortfolioSnapshot(Shape, frozen=True):
+    """The portfolio, once a minute.
+
+    realised_paise: profit of all archived trades, paise.
+    unrealised_paise: profit of closing everything now, paise; null with a reason.
+    unrealised_reason: `NO_QUOTE` when a quote is missing; null otherwise.
+    killed: whether the kill switch is set.
+    positions: trades that are not archived.
+    gates: what each gate would say to an entry now, for each underlying.
+    costs: name of the cost profile.
+    """
+
+    realised_paise: int
+    unrealised_paise: int | None
+    unrealised_reason: Text | None
+    killed: bool
+    positions: list[PortfolioPosition]
+    gates: list[StandingGate]
+    costs: Text
+
+
+@payload_of("limits.changed", key=None, key_text="strategy, or none")
+class LimitsChanged(Shape, frozen=True):
+    """A limit was changed.
+
+    what: name of the limit, with its unit.
+    before: figure before.
+    after: figure from now on.
+    actor: who changed it.
+    reason: why.
+    """
+
+    what: Text
+    before: Scalar
+    after: Scalar
+    actor: Text
+    reason: Text
+
+
+@payload_of("breaker.changed", key=None, key_text="strategy, or none")
+class BreakerChanged(Shape, frozen=True):
+    """A breaker was set or reset.
+
+    what: name of the breaker, such as `kill switch`.
+    before: whether it was set before.
+    after: whether it is set now.
+    actor: who or what set it.
+    reason: why.
+    """
+
+    what: Text
+    before: bool
+    after: bool
+    actor: Text
+    reason: Text
+
+
+@payload_of("strategy.disabled", key=None, key_text="strategy, or none")
+class StrategyDisabled(Shape, frozen=True):
+    """A strategy was switched off or on.
+
+    what: name of the strategy.
+    before: whether it was disabled before.
+    after: whether it is disabled now.
+    actor: who or what did it.
+    reason: why.
+    """
+
+    what: Text
+    before: bool
+    after: bool
+    actor: Text
+    reason: Text
