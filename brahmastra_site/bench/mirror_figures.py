@@ -78,22 +78,23 @@ def mirroring_small_events(ground: Ground) -> Figure:
 
 def signal(seq: int, session: str = "signals") -> Event:
     """Return an event whose canonical bytes are about 400."""
-    conditions = [{"name": "z", "value": seq / 7, "threshold": 2.0, "met": False}]
+    underlying = "NIFTY" if seq % 2 else "BANKNIFTY"
     return Event(
         session=session,
         seq=seq,
         ts=1_772_077_560_000_000 + seq,
         kind="signal.emitted",
-        key="S4:NIFTY" if seq % 2 else "S4:BANKNIFTY",
+        key=f"S4:{underlying}",
         cause=(seq - 1,) if seq > 1 else (),
         data={
             "strategy": "S4",
-            "underlying": "NIFTY" if seq % 2 else "BANKNIFTY",
+            "underlying": underlying,
             "fired": False,
             "direction": None,
-            "conditions": conditions,
-            "reason": "no condition is met",
+            "conditions": [],
+            "reason": f"the implied volatility is {seq / 7}, within its band of the last 60 frames",
             "structure": None,
+            "synthetic": True,
         },
     )
 
