@@ -9,7 +9,7 @@ from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
 from journal.access import role_required
-from journal.selectors import UnknownEventError, raw_event_get, session_list
+from journal.selectors import UnknownEventError, desk_state, raw_event_get, session_list
 
 if TYPE_CHECKING:
     from django.http import HttpRequest, HttpResponse
@@ -18,7 +18,9 @@ if TYPE_CHECKING:
 @require_safe
 @role_required()
 def sessions(request: HttpRequest) -> HttpResponse:
-    return render(request, "journal/sessions.html", {"sessions": session_list()})
+    return render(
+        request, "journal/sessions.html", {"sessions": session_list(), "desk": desk_state()}
+    )
 
 
 @require_safe
