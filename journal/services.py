@@ -32,7 +32,7 @@ from journal.log.session import (
 )
 from journal.mirror import MirrorError
 from journal.mirror_check import Comparison, Range
-from journal.secrets import read_or_create_secret
+from journal.secrets import read_or_create_secret, shell_user
 from journal.spool import Command, SpoolError, kill_file, write_command
 
 if TYPE_CHECKING:
@@ -115,7 +115,7 @@ def _desk_log_kept(report: Callable[[str], None]) -> Iterator[None]:
         thread.join()
 
 
-def mirror_rebuild(*, sessions: Sequence[str] = (), actor: str) -> list[Mirrored]:
+def mirror_rebuild(*, sessions: Sequence[str] = ()) -> list[Mirrored]:
     """Drop the rows of the named sessions (default: all that have a log) and fill them again.
 
     Raises MirrorError, before anything of a session is dropped, when its log does not verify.
@@ -129,7 +129,7 @@ def mirror_rebuild(*, sessions: Sequence[str] = (), actor: str) -> list[Mirrored
     if done:
         desk_record(
             kind="desk.mirror_rebuilt",
-            actor=actor,
+            actor=shell_user(),
             address="local",
             data={"sessions": [one.session for one in done]},
         )

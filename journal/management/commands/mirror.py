@@ -11,7 +11,6 @@ from django.core.management.base import BaseCommand, CommandError
 
 from journal import services
 from journal.mirror import MirrorError
-from journal.secrets import shell_user
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser
@@ -64,14 +63,10 @@ class Command(BaseCommand):
                 )
                 self._tell(results, ranged=ranged, as_json=options["json"])
             else:
-                self._report(self._move(session, rebuild=rebuild), as_json=options["json"])
+                act = services.mirror_rebuild if rebuild else services.mirror_catch_up
+                self._report(act(sessions=session), as_json=options["json"])
         except MirrorError as error:
             raise CommandError(str(error)) from error
-
-    def _move(self, sessions: list[str], *, rebuild: bool) -> list[services.Mirrored]:
-        if rebuild:
-            return services.mirror_rebuild(sessions=sessions, actor=shell_user())
-        return services.mirror_catch_up(sessions=sessions)
 
     def _follow(self, sessions: list[str]) -> None:
         if sessions:
