@@ -24,6 +24,8 @@ from journal.log.session import (
     session_names,
     sessions_directory,
 )
+from journal.log.stand_in import day_name, open_day_file
+from journal.log.status import UNREADABLE
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -142,7 +144,7 @@ def walk_get(*, session: str, seq: int) -> Walk:
                 "limit": WALK_LIMIT + 1,
             },
         )
-        events = [_stored(row) for row in cursor]
+        events = [stored_event(row) for row in cursor]
     asked = next((event for event in events if event.seq == seq), None)
     if asked is None:
         raise UnknownEventError(f"{session}.{seq}")
@@ -159,9 +161,9 @@ def raw_event_get(*, session: str, seq: int) -> RawEvent:
         row = cursor.fetchone()
     if row is None:
         raise UnknownEventError(f"{session}.{seq}")
-    event = _stored(row[:-4])
+    event = stored_event(row[:-4])
     raw, offset, length, first_line = row[-4:]
-    line = _line_from_log(session, event.file, offset, length)
+    line = line_from_log(session, event.file, offset, length)
     holds = False
     if line is not None:
         try:
@@ -229,7 +231,7 @@ def _mirrored(numbers: list[int]) -> dict[int, int]:
         }
 
 
-_COLUMNS = """
+COLUMNS = """
     e.session, e.id & 1099511627775, e.seq, e.ts, e.kind, e.key, e.cause, e.payload->'data',
     e.hash, e.prev, e.file
 """
@@ -262,7 +264,7 @@ _WALK = f"""
          WHERE e.id >= bounds.first AND e.id < bounds.after AND e.cause @> ARRAY[up.seq]
            AND e.kind <> ALL(%(standing)s)
     )
-    SELECT {_COLUMNS} FROM bounds, audit.event e
+    SELECT {COLUMNS} FROM bounds, audit.event e
      WHERE e.id >= bounds.first AND e.id < bounds.after
        AND e.seq IN (
            SELECT seq FROM asked UNION SELECT seq FROM down
@@ -273,7 +275,7 @@ _WALK = f"""
 
 _RAW = f"""
     WITH {_BOUNDS}
-    SELECT {_COLUMNS}, e.raw, e.file_offset, e.length,
+    SELECT {COLUMNS}, e.raw, e.file_offset, e.length,
            (SELECT max(o.id) & 1099511627775 FROM audit.event o
              WHERE o.id >= bounds.first AND o.id <= e.id AND o.kind = 'log.opened')
       FROM bounds, audit.event e
@@ -281,7 +283,8 @@ _RAW = f"""
 """  # noqa: S608 - made of the constants above alone
 
 
-def _stored(row: tuple[Any, ...]) -> StoredEvent:
+def stored_event(row: tuple[Any, ...]) -> StoredEvent:
+    """Return the event of a row of `COLUMNS`."""
     session, line, seq, ts, kind, key, cause, data, digest, prev, file = row
     return StoredEvent(
         session=session,
@@ -298,13 +301,17 @@ def _stored(row: tuple[Any, ...]) -> StoredEvent:
     )
 
 
-def _line_from_log(session: str, file: str, offset: int, length: int) -> bytes | None:
-    path = session_directory(settings.VAR_DIR, session) / file
+def line_from_log(session: str, file: str, offset: int, length: int) -> bytes | None:
+    """Return the bytes at a place of a session's log; None when the file is gone or too short."""
+    directory = session_directory(settings.VAR_DIR, session)
+    path = next((path for path in day_files(directory) if day_name(path) == file), None)
+    if path is None:
+        return None
     try:
-        with path.open("rb") as log:
+        with open_day_file(path) as log:
             log.seek(offset)
-            return log.read(length)
-    except OSError:
+            return log.read(length) or None
+    except UNREADABLE:
         return None
 
 
