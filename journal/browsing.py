@@ -209,6 +209,10 @@ class EventPage:
         return any(row.synthetic for row in self.rows)
 
     @property
+    def stretch_lines(self) -> int:
+        return STRETCH_LINES
+
+    @property
     def behind(self) -> int | None:
         """Durable lines the store has not taken yet."""
         if self.durable is None:

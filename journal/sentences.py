@@ -22,7 +22,7 @@ def sentence(kind: str, data: Data) -> str:
     """Return what an event says in one sentence, cut to a line's length."""
     try:
         text = _TELLERS.get(kind, _anything)(data)
-    except (AttributeError, KeyError, TypeError, ValueError, OverflowError):
+    except (AttributeError, KeyError, TypeError, ValueError, ArithmeticError):
         text = _anything(data)  # not the shape its kind has today
     return text if len(text) <= SENTENCE_LIMIT else f"{text[: SENTENCE_LIMIT - 1].rstrip()}…"
 

@@ -77,8 +77,8 @@ class VerifierMeans:
 def range_verification_request(
     *,
     session: str,
-    day: str = "",
-    lines: tuple[str, str] = ("", ""),
+    day: str | None = None,
+    lines: tuple[str, str] | None = None,
     requested_by: User,
     address: str,
     var_dir: Path,
@@ -245,11 +245,11 @@ class _VerificationReporter:
             )
 
 
-def _range(directory: Path, day: str, lines: tuple[str, str]) -> Range:
-    if day:
+def _range(directory: Path, day: str | None, lines: tuple[str, str] | None) -> Range:
+    if day is not None:
         return _day_range(directory, day)
     end = read_head(directory)
-    if any(lines):
+    if lines is not None:
         first, last = _line_number(lines[0], "first"), _line_number(lines[1], "last")
         if end is None or not first <= last <= end.line:
             words = f"the log ends at line {end.line}" if end else "the log has no durable line"
@@ -265,7 +265,7 @@ def _day_range(directory: Path, day: str) -> Range:
     statuses = file_statuses(directory)
     at = next((i for i, status in enumerate(statuses) if status.day == day), None)
     if at is None:
-        raise VerificationRefusedError(f"Session {directory.name} has no day {day}.")
+        raise VerificationRefusedError(f"Session {directory.name} has no day {day or '(none)'}.")
     before = [status.last_line for status in statuses[:at] if status.last_line]
     after = [status.first_line for status in statuses[at + 1 :] if status.first_line]
     end = read_head(directory)
