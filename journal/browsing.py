@@ -426,7 +426,7 @@ _REACH = """
 """
 
 # The first line at or after an instant, found by bisection: times of events never go back along a
-# session. Those of bookkeeping lines are of another clock and are passed over.
+# session. Those of bookkeeping lines are of another clock, so these go with the event after them.
 _FIRST_AT = """(
     WITH RECURSIVE search(low, high) AS (
         SELECT s.number * 1099511627776 + 1, s.number * 1099511627776 + coalesce(p.line, 0) + 1
@@ -525,6 +525,8 @@ def line_get(*, session: str, line: int | None = None, seq: int | None = None) -
 
     Raises UnknownEventError when the store does not have it.
     """
+    if (line or seq or 0) >= ID_STRIDE:  # more than a session may have
+        raise UnknownEventError(f"{session} line {line} seq {seq}")
     with connection.cursor() as cursor:
         cursor.execute(_LINE, {"session": session, "line": line, "seq": seq})
         row = cursor.fetchone()

@@ -134,6 +134,8 @@ def walk_get(*, session: str, seq: int) -> Walk:
     Found by walking `cause` alone. Standing facts (`STANDING_KINDS`) are shown and not walked
     through. Raises UnknownEventError.
     """
+    if seq >= ID_STRIDE:  # more than a session may have
+        raise UnknownEventError(f"{session}.{seq}")
     with connection.cursor() as cursor:
         cursor.execute(
             _WALK,
@@ -156,6 +158,8 @@ def raw_event_get(*, session: str, seq: int) -> RawEvent:
 
     When the file is gone, the store's copy (a summary for frames). Raises UnknownEventError.
     """
+    if seq >= ID_STRIDE:  # more than a session may have
+        raise UnknownEventError(f"{session}.{seq}")
     with connection.cursor() as cursor:
         cursor.execute(_RAW, {"session": session, "seq": seq})
         row = cursor.fetchone()
