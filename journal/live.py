@@ -14,6 +14,7 @@ import redis
 
 from journal.log.errors import LogError
 from journal.log.head import read_head
+from journal.log.lookup import last_kind
 from journal.log.reader import Position, position_of, read_after, read_file
 from journal.log.session import session_directory, session_names
 from journal.spool import kill_file, waiting_commands
@@ -136,7 +137,7 @@ def open_sessions(var_dir: Path) -> list[str]:
     return [
         name
         for name in session_names(var_dir)
-        if _last_kind(session_directory(var_dir, name)) != "session.closed"
+        if last_kind(session_directory(var_dir, name)) != "session.closed"
     ]
 
 
@@ -174,26 +175,6 @@ def _cell_from_frame(body: dict[str, Any]) -> LiveCell:
         as_of=data["as_of"],
         synthetic=data["source"]["synthetic"],
     )
-
-
-def _last_kind(directory: Path) -> str | None:
-    """Return the kind of the last durable event, read backwards from the head; None when the log
-    does not say.
-    """
-    head = read_head(directory)
-    if head is None or not (directory / head.file).is_file():
-        return None
-    with (directory / head.file).open("rb") as file:
-        size, tail = 0, b""
-        while tail.count(b"\n", 0, len(tail) - 1) == 0 and size < head.offset:
-            size = min(head.offset, (size or 1024) * 4)
-            file.seek(head.offset - size)
-            tail = file.read(size)
-    last = tail.rstrip(b"\n").rsplit(b"\n", 1)[-1]
-    try:
-        return orjson.loads(last)["event"]["body"]["kind"]  # type: ignore[no-any-return]
-    except (orjson.JSONDecodeError, KeyError, TypeError):
-        return None
 
 
 _clients: dict[str, redis.Redis] = {}

@@ -16,6 +16,7 @@ from django.db import connection
 
 from journal.events import public_id
 from journal.log.chain import chained_hash, split_line
+from journal.log.day_file import open_day_file
 from journal.log.head import Head, read_head
 from journal.log.session import (
     ID_STRIDE,
@@ -24,7 +25,6 @@ from journal.log.session import (
     session_names,
     sessions_directory,
 )
-from journal.log.stand_in import day_name, open_day_file
 from journal.log.status import UNREADABLE
 
 if TYPE_CHECKING:
@@ -307,12 +307,8 @@ def stored_event(row: tuple[Any, ...]) -> StoredEvent:
 
 def line_from_log(session: str, file: str, offset: int, length: int) -> bytes | None:
     """Return the bytes at a place of a session's log; None when the file is gone or too short."""
-    directory = session_directory(settings.VAR_DIR, session)
-    path = next((path for path in day_files(directory) if day_name(path) == file), None)
-    if path is None:
-        return None
     try:
-        with open_day_file(path) as log:
+        with open_day_file(session_directory(settings.VAR_DIR, session) / file) as log:
             log.seek(offset)
             return log.read(length) or None
     except UNREADABLE:

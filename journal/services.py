@@ -18,7 +18,7 @@ from django.db import connections
 from journal import mirror
 from journal.live import open_sessions
 from journal.log.errors import LogError, UnknownSessionError
-from journal.log.extract import day_extract, extract_digest, lines_extract
+from journal.log.extract import day_extract, extract_digest, lines_extract, packed_extract
 from journal.log.head import read_head
 from journal.log.session import (
     existing_session_directory,
@@ -280,12 +280,14 @@ def log_download(
     *,
     session: str,
     day: str = "",
+    packed: bool = False,
     lines: tuple[int, int] | None = None,
     actor: str,
     address: str,
     var_dir: Path,
 ) -> Download:
-    """Prepare a day's file (ISO text), or the `lines` from first to last, as they are on disk.
+    """Prepare a day (ISO text), the file it is `packed` in, or the `lines` from first to last, as
+    they are on disk.
 
     Raises LogError when the log has no such day or lines, or their place cannot be found.
     """
@@ -293,7 +295,10 @@ def log_download(
         raise UnknownSessionError(f"session {session!r} has no log")
     directory = session_directory(var_dir, session)
     try:
-        extract = lines_extract(directory, *lines) if lines else day_extract(directory, day)
+        if lines is not None:
+            extract = lines_extract(directory, *lines)
+        else:
+            extract = (packed_extract if packed else day_extract)(directory, day)
         prepared = Download(extract=extract, sha256=extract_digest(extract))
     except UNREADABLE as error:
         raise LogError(without_directory(error, directory)) from error

@@ -14,6 +14,7 @@ urlpatterns = [
     path("<slug:session>/lines/<int:line>/", views.line_detail, name="line-detail"),
     path("<slug:session>/files/", views.files, name="files"),
     path("<slug:session>/files/<str:day>.jsonl", views.download_day, name="download-day"),
+    path("<slug:session>/files/<str:day>.jsonl.gz", views.download_packed, name="download-packed"),
     path("<slug:session>/lines.jsonl", views.download_lines, name="download-lines"),
     path("<slug:session>/verify/", views.verify, name="verify"),
     path(

@@ -17,9 +17,9 @@ from kombu.exceptions import OperationalError
 
 from journal.log.errors import TamperedError
 from journal.log.head import read_head
-from journal.log.session import session_directory, session_names
-from journal.log.stand_in import day_name, verify_range
+from journal.log.session import day_name, session_directory, session_names
 from journal.log.status import UNREADABLE, file_statuses, without_directory
+from journal.log.verification import verify_range
 from journal.models import RangeVerification
 from journal.services import put_on_record
 

@@ -234,6 +234,14 @@ def download_day(request: HttpRequest, session: str, day: str) -> HttpResponse:
 @require_GET
 @never_cache
 @role_required(*ASKERS)
+def download_packed(request: HttpRequest, session: str, day: str) -> HttpResponse:
+    """The file a closed day is packed in, byte for byte."""
+    return _download(request, session, day=day, packed=True)
+
+
+@require_GET
+@never_cache
+@role_required(*ASKERS)
 def download_lines(request: HttpRequest, session: str) -> HttpResponse:
     """The lines `first` to `last` of the query, byte for byte."""
     try:
@@ -273,7 +281,7 @@ def _stream(request: HttpRequest, download: Download) -> StreamingHttpResponse:
     blocks = extract_blocks(download.extract)
     # Django gathers a synchronous iterator in memory before an asynchronous server gets any of it.
     content = _in_threads(blocks) if hasattr(request, "scope") else blocks
-    response = StreamingHttpResponse(content, content_type="application/jsonl")
+    response = StreamingHttpResponse(content, content_type="application/octet-stream")
     response["Content-Length"] = str(download.extract.bytes)
     response["Content-Disposition"] = f'attachment; filename="{download.extract.name}"'
     response["Repr-Digest"] = f"sha-256=:{b64encode(download.sha256).decode()}:"

@@ -15,7 +15,7 @@ from journal.events import BOOKKEEPING_KINDS, INPUT_KINDS
 from journal.log.errors import LogError, TamperedError
 from journal.log.head import Head, read_head
 from journal.log.reader import LogLine, read_file
-from journal.log.session import day_files
+from journal.log.session import day_date, day_files, day_name
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -47,7 +47,7 @@ class DayRecording:
     @property
     def date(self) -> str:
         """The IST date of the file."""
-        return self.path.stem
+        return day_date(self.path)
 
 
 @dataclass(slots=True)
@@ -90,7 +90,7 @@ def read_recording(
     recording = Recording(session="", days=[])
     digest = sha256()
     for path in paths:
-        limit = end.offset if end is not None and end.file == path.name else None
+        limit = end.offset if end is not None and end.file == day_name(path) else None
         day = DayRecording(path=path, first_line=_first_line(path))
         for line in day_lines(day, limit=limit):
             if line.line % BEAT_LINES == 0:
@@ -132,18 +132,18 @@ def _files_to(directory: Path, end: Head | None) -> list[Path]:
     paths = day_files(directory)
     if end is None:
         return paths
-    if end.file not in {path.name for path in paths}:
+    if end.file not in {day_name(path) for path in paths}:
         raise TamperedError(
             path=directory / end.file,
             line=end.line,
             reason="the durable head lies in a file that is gone",
             expected=end.hash,
         )
-    return [path for path in paths if path.name <= end.file]
+    return [path for path in paths if day_name(path) <= end.file]
 
 
 def _chosen(paths: list[Path], days: Sequence[str], directory: Path) -> list[Path]:
-    known = [path.stem for path in paths]
+    known = [day_date(path) for path in paths]
     if not known:
         raise ReplayError(f"{directory}: no log here, expected files named YYYY-MM-DD.jsonl")
     for day in days:
@@ -152,7 +152,7 @@ def _chosen(paths: list[Path], days: Sequence[str], directory: Path) -> list[Pat
                 f"{directory}: no day {day}; expected {known[0]}"
                 + (f" to {known[-1]} ({len(known)} days)" if len(known) > 1 else "")
             )
-    return [path for path in paths if not days or path.stem in days]
+    return [path for path in paths if not days or day_date(path) in days]
 
 
 def _first_line(path: Path) -> int:
@@ -183,7 +183,7 @@ def _take(recording: Recording, day: DayRecording, line: LogLine) -> None:
 
 
 def _check_end(day: DayRecording, end: Head | None) -> None:
-    if end is None or end.file != day.path.name:
+    if end is None or end.file != day_name(day.path):
         return
     if (day.end, day.hash) != (end.offset, end.hash):
         raise TamperedError(
@@ -197,13 +197,13 @@ def _check_end(day: DayRecording, end: Head | None) -> None:
 
 def _check_link(before: DayRecording | None, day: DayRecording) -> None:
     """A file names the one before it; checked where both are replayed."""
-    if before is None or day.previous is None or day.previous.get("file") != before.path.name:
+    if before is None or day.previous is None or day.previous.get("file") != day_name(before.path):
         return
     if day.previous.get("hash") != before.hash:
         raise TamperedError(
             path=day.path,
             line=day.first_line,
-            reason=f"does not continue {before.path.name}",
+            reason=f"does not continue {day_name(before.path)}",
             expected=before.hash,
             found=str(day.previous.get("hash")),
         )

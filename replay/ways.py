@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from journal.log.head import Head
+from journal.log.session import day_name
 
 PROGRESS_SECONDS = 0.25
 _REPOSITORY = Path(__file__).resolve().parent.parent
@@ -322,7 +323,7 @@ def _between(before: _Task | None, task: _Task) -> Divergence | None:
     day = task.replay
     if before is None or before.replay is None or day is None:
         return None
-    follows = (task.day.previous or {}).get("file") == before.day.path.name
+    follows = (task.day.previous or {}).get("file") == day_name(before.day.path)
     if not follows or None in (before.replay.closing, day.opening):
         return None
     if before.replay.closing == day.opening:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
-import json
 import os
 import shutil
 import signal
@@ -19,7 +18,8 @@ from brahmastra_site.launcher.errors import LauncherError
 from brahmastra_site.launcher.programmes import DEMO_SESSION, programmes
 from brahmastra_site.launcher.servers import open_lock, run_directory, servers
 from brahmastra_site.launcher.supervisor import Supervisor, how_it_ended
-from journal.log.session import day_files, session_directory
+from journal.log.lookup import last_kind
+from journal.log.session import session_directory
 
 if TYPE_CHECKING:
     import subprocess
@@ -181,12 +181,7 @@ def _run_house(
 
 def is_finished(directory: Path) -> bool:
     """Tell whether the log of a session ends with `session.closed`."""
-    files = day_files(directory)
-    lines = children.last_lines(files[-1], 1) if files else []
-    try:
-        return bool(lines) and json.loads(lines[0])["event"]["body"]["kind"] == "session.closed"
-    except (ValueError, KeyError):
-        return False
+    return last_kind(directory) == "session.closed"
 
 
 def _wait_for_web(house: Supervisor, port: int) -> None:

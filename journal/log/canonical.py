@@ -1,15 +1,20 @@
 """RFC 8785 (JCS) canonical JSON bytes.
 
-The fast path normalises in Python what orjson writes differently (integral floats, non-finite
-floats) and lets orjson sort and print; whatever orjson cannot print as RFC 8785 wants (non-ASCII
-keys, very small or very large floats) goes to the `rfc8785` package. Both paths give the same
-bytes; a property test holds them together.
+Three ways to the same bytes, the first that serves is taken; property tests hold them together:
+
+1. orjson prints the value as it is. Its text is canonical unless it shows a number that ECMAScript
+   writes differently (`1.0`, `1e+16`, `1e-6`), an escaped U+0000 or anything that is not ASCII.
+2. Integral floats become integers in Python first, then orjson prints again.
+3. Very small or very large floats and keys that are not ASCII go to the `rfc8785` package.
 """
 
 from __future__ import annotations
 
 import math
+import re
+from enum import Enum
 from typing import Any
+from uuid import UUID
 
 import orjson
 import rfc8785
@@ -18,6 +23,15 @@ from journal.log.errors import CanonicalError
 
 MAX_SAFE_INTEGER = 2**53 - 1
 _SMALLEST_FAST_FLOAT = 1e-4  # below it ECMAScript and orjson choose the exponent form differently
+_STRICT = (
+    orjson.OPT_SORT_KEYS
+    | orjson.OPT_STRICT_INTEGER
+    | orjson.OPT_PASSTHROUGH_SUBCLASS
+    | orjson.OPT_PASSTHROUGH_DATACLASS
+    | orjson.OPT_PASSTHROUGH_DATETIME
+)
+_INTEGRAL_FLOAT = re.compile(rb"\.0(?:[,}\]]|\Z)")
+_EXPONENT = re.compile(rb"\de[+-]")
 
 
 class _NeedsReferenceEncoder(Exception):  # noqa: N818 - control flow, never leaves this module
@@ -27,13 +41,40 @@ class _NeedsReferenceEncoder(Exception):  # noqa: N818 - control flow, never lea
 def canonical_bytes(value: Any) -> bytes:
     """Return the RFC 8785 bytes of a JSON value; NaN and infinities become null first.
 
-    Raises CanonicalError, naming the field, for integers beyond 2**53 - 1, lone surrogates, U+0000,
-    keys that are not text and types JSON does not have.
+    An enum's member stands for its value and a UUID for its text. Raises CanonicalError, naming the
+    field, for integers beyond 2**53 - 1, lone surrogates, U+0000, keys that are not text and types
+    JSON does not have.
     """
+    try:
+        printed = orjson.dumps(value, option=_STRICT)
+    except (TypeError, RecursionError):
+        return _normalised_bytes(value)
+    return printed if _is_canonical(printed) else _normalised_bytes(value)
+
+
+def _is_canonical(printed: bytes) -> bool:
+    """Tell whether orjson's text is RFC 8785's; when in doubt it is not.
+
+    The single bytes are looked for first: most texts have none of them, and that is seen at the
+    speed of memchr.
+    """
+    if not printed.isascii():
+        return False
+    if b"." in printed and b".0" in printed and _INTEGRAL_FLOAT.search(printed):
+        return False
+    if b"\\" in printed and b"\\u0000" in printed:
+        return False
+    signed_exponent = b"e-" in printed or (b"+" in printed and b"e+" in printed)
+    return not (signed_exponent and _EXPONENT.search(printed))
+
+
+def _normalised_bytes(value: Any) -> bytes:
     try:
         return orjson.dumps(_normalise(value, "", fast=True), option=orjson.OPT_SORT_KEYS)
     except _NeedsReferenceEncoder:
         return rfc8785.dumps(_normalise(value, "", fast=False))
+    except (RecursionError, orjson.JSONEncodeError) as error:
+        raise CanonicalError(f"value: {error}") from None
 
 
 def recanonical_bytes(value: Any) -> bytes:
@@ -67,6 +108,10 @@ def _normalise(value: Any, field: str, *, fast: bool) -> Any:
             _checked_key(key, field, fast=fast): _normalise(item, f"{field}.{key}", fast=fast)
             for key, item in value.items()
         }
+    if isinstance(value, Enum):
+        return _normalise(value.value, field, fast=fast)
+    if kind is UUID:
+        return str(value)
     raise CanonicalError(f"{field or 'value'}: {kind.__name__} is not a JSON type")
 
 

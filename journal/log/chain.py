@@ -7,7 +7,14 @@ slicing bytes, without parsing JSON.
 
 from __future__ import annotations
 
+import re
+from binascii import hexlify
+from dataclasses import dataclass
 from hashlib import sha256
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 GENESIS = bytes(32)
 
@@ -64,9 +71,79 @@ def split_line(raw: bytes) -> tuple[bytes, str, str]:
         raise ValueError("hash and prev are 64 hexadecimal digits") from None
 
 
+def event_of(raw: bytes) -> bytes:
+    """Return the event's bytes of a stored line whose chain is known to hold."""
+    return raw[len(_HEAD) : -TAIL_LENGTH]
+
+
 def tail_hash(tail: bytes) -> str | None:
     """Return the hash in the last TAIL_LENGTH bytes of a stored line; None when they are not."""
     hash_at = len(_HASH)
     if len(tail) != TAIL_LENGTH or not tail.startswith(_HASH) or not tail.endswith(_TAIL):
         return None
     return tail[hash_at : hash_at + 64].decode("ascii", errors="replace")
+
+
+@dataclass(frozen=True, slots=True)
+class ChainRun:
+    """How far a chain holds: the lines and bytes that do, the hash of the last, and the first line
+    that does not (None when all do).
+    """
+
+    lines: int
+    size: int
+    hash: bytes
+    broken: bytes | None
+
+
+def follow_chain(
+    lines: Iterable[bytes], previous: bytes = GENESIS, *, limit: int | None = None
+) -> ChainRun:
+    """Check stored lines against the chain by slicing and hashing alone, up to `limit` bytes.
+
+    One loop without calls of our own: it costs little more than the hashing.
+    """
+    head, stop = len(_HEAD), -1 if limit is None else limit
+    count, size, previous_hex = 0, 0, hexlify(previous)
+    for raw in lines:
+        if size == stop:
+            break
+        digest = sha256(previous + raw[head:-TAIL_LENGTH]).digest()
+        digest_hex = hexlify(digest)
+        if not (
+            raw.endswith(_HASH + digest_hex + _PREV + previous_hex + _TAIL)
+            and raw.startswith(_HEAD)
+        ):
+            return ChainRun(count, size, previous, raw)
+        previous, previous_hex = digest, digest_hex
+        count += 1
+        size += len(raw)
+    return ChainRun(count, size, previous, None)
+
+
+# A canonical event ends with these, whatever its data holds: keys are sorted, and no field after
+# `data` can hold a quotation mark without a backslash.
+_EVENT_END = re.compile(
+    rb'"seq":(\d+|null),"session":"[^"\\]*","ts":(-?\d+),"v":\d+\},'
+    rb'"log":\{"commit":(\d+),"line":(\d+),"rec":-?\d+\}\}\Z'
+)
+_END_LENGTH = 400  # the longest such end, and room
+
+
+@dataclass(frozen=True, slots=True)
+class EventEnd:
+    """The numbers at the end of a line's event; `seq` is None for bookkeeping, `ts` µs UTC."""
+
+    seq: int | None
+    ts: int
+    commit: int
+    line: int
+
+
+def event_end(raw: bytes) -> EventEnd | None:
+    """Return the numbers of a stored line without parsing it; None when it is no log line."""
+    found = _EVENT_END.search(raw[-TAIL_LENGTH - _END_LENGTH : -TAIL_LENGTH])
+    if found is None:
+        return None
+    seq, ts, commit, line = found.groups()
+    return EventEnd(None if seq == b"null" else int(seq), int(ts), int(commit), int(line))

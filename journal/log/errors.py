@@ -35,6 +35,10 @@ class LogPoisonedError(LogError):
     """A write or sync failed; the writer acknowledges nothing more (a second fsync may lie)."""
 
 
+class WalOverflowError(LogError):
+    """More events wait for the log than may; nothing was dropped, the producer must hold back."""
+
+
 class TamperedError(LogError):
     """Stored bytes contradict the chain;
 
@@ -52,3 +56,11 @@ class TamperedError(LogError):
         detail = f"; expected {expected}" if expected else ""
         detail += f", found {found}" if found else ""
         super().__init__(f"{path} line {line}: {reason}{detail}")
+
+    def __reduce__(self) -> tuple[object, ...]:
+        """Let it cross from one process to another."""
+        return _tampered, (self.path, self.line, self.reason, self.expected, self.found)
+
+
+def _tampered(path: Path, line: int, reason: str, expected: str, found: str) -> TamperedError:
+    return TamperedError(path=path, line=line, reason=reason, expected=expected, found=found)

@@ -1,19 +1,20 @@
-"""Bytes of a log taken out exactly as they are on disk: a day file, or a range of lines.
+"""Bytes of a log taken out exactly as they are: a day, or a range of lines.
 
-Nothing is checked here: a damaged file is evidence and comes out as it is.
+A packed day comes out as the lines it was packed from, which its chain is of; the file it is packed
+in can be had too. Nothing is checked that need not be: what is damaged is evidence.
 """
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 from hashlib import sha256
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, BinaryIO
 
+from journal.log.day_file import day_size, open_day_file
 from journal.log.errors import LogError
 from journal.log.head import read_head
-from journal.log.session import day_files
-from journal.log.stand_in import day_name, line_at, open_day_file
+from journal.log.lookup import line_at
+from journal.log.session import PACKED, day_files, day_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -24,7 +25,9 @@ BLOCK_BYTES = 2**18
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """Bytes `start` to `end` (not included) of a day file, named as in the log."""
+    """Bytes `start` to `end` (not included) of a day, by its name in the log; or of the packed file
+    itself, by that name.
+    """
 
     file: str
     start: int
@@ -51,7 +54,18 @@ def day_extract(directory: Path, day: str) -> Extract:
     Raises LogError when there is none.
     """
     file = f"{day}.jsonl"
-    piece = Piece(file=file, start=0, end=_size(_day_path(directory, file)))
+    if file not in [day_name(path) for path in day_files(directory)]:
+        raise LogError(f"{file}: no such file in session {directory.name}")
+    piece = Piece(file=file, start=0, end=day_size(directory / file))
+    return Extract(directory=directory, name=f"{directory.name}-{file}", pieces=(piece,))
+
+
+def packed_extract(directory: Path, day: str) -> Extract:
+    """Return the file an IST date (ISO text) is packed in; LogError when it is not packed."""
+    file = f"{day}.jsonl{PACKED}"
+    if file not in [path.name for path in day_files(directory)]:
+        raise LogError(f"{file}: no such file in session {directory.name}")
+    piece = Piece(file=file, start=0, end=(directory / file).stat().st_size)
     return Extract(directory=directory, name=f"{directory.name}-{file}", pieces=(piece,))
 
 
@@ -75,7 +89,7 @@ def lines_extract(directory: Path, first: int, last: int) -> Extract:
             start=opening.offset if file == opening.file else 0,
             end=closing.offset + closing.length
             if file == closing.file
-            else _size(_day_path(directory, file)),
+            else day_size(directory / file),
         )
         for file in files
         if opening.file <= file <= closing.file
@@ -90,7 +104,7 @@ def extract_blocks(extract: Extract) -> Iterator[bytes]:
     Raises LogError when a file has become shorter meanwhile.
     """
     for piece in extract.pieces:
-        with open_day_file(_day_path(extract.directory, piece.file)) as log:
+        with _opened(extract.directory / piece.file) as log:
             log.seek(piece.start)
             left = piece.end - piece.start
             while left > 0:
@@ -109,14 +123,5 @@ def extract_digest(extract: Extract) -> bytes:
     return digest.digest()
 
 
-def _day_path(directory: Path, file: str) -> Path:
-    """Return where a file of the log is now: it may have been packed since it was named."""
-    for path in day_files(directory):
-        if day_name(path) == file:
-            return path
-    raise LogError(f"{file}: no such file in session {directory.name}")
-
-
-def _size(path: Path) -> int:
-    with open_day_file(path) as log:
-        return log.seek(0, os.SEEK_END)
+def _opened(path: Path) -> BinaryIO:
+    return path.open("rb") if path.name.endswith(PACKED) else open_day_file(path)

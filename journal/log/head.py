@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
-import os
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
+
+from journal.log.files import FILES, Files
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -24,11 +25,11 @@ class Head:
     hash: str
 
 
-def publish_head(directory: Path, head: Head) -> None:
+def publish_head(directory: Path, head: Head, *, files: Files = FILES) -> None:
     """Replace the head file; a reader sees the old one or the new one, never a part."""
     draft = directory / ".head.draft"
-    draft.write_text(json.dumps(asdict(head)))
-    os.replace(draft, directory / "head")  # noqa: PTH105 - on the commit path, twice as fast
+    files.write_new(draft, json.dumps(asdict(head)).encode(), durable=False)
+    files.rename(draft, directory / "head")
 
 
 def read_head(directory: Path) -> Head | None:

@@ -1,18 +1,72 @@
-"""Finding single lines of a log without reading all of it with its chain."""
+"""Finding single lines of a log by number, seq or time without reading all of it.
+
+Days are found by halving over the first entries of their indexes, the place in a day by halving
+over its index, and from there at most a stride is read. What is found is checked for being the line
+that was asked for; where the index led astray, it is made again.
+"""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from journal.log.errors import TamperedError
-from journal.log.head import read_head
+from journal.log.chain import EventEnd, event_end
+from journal.log.day_file import open_day_file
+from journal.log.errors import LogError, TamperedError
+from journal.log.head import Head, read_head
+from journal.log.index import (
+    Entry,
+    IndexDamagedError,
+    count_where,
+    first_entry,
+    index_of,
+    last_event_before,
+    last_event_in,
+    lines_backwards,
+    rebuilt_index,
+)
 from journal.log.reader import LogLine, parse_line
-from journal.log.session import day_files
+from journal.log.session import day_files, day_name
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
-_BLOCK = 2**16
+    from journal.log.index import DayIndex
+
+
+def line_at(directory: Path, number: int) -> LogLine | None:
+    """Return the durable line of that number, checked against its own hash; None when there is
+    none.
+    """
+    if number < 1:
+        return None
+    sought = _Sought(lambda entry: entry.line <= number, lambda end: end.line >= number)
+    found = _find(directory, sought)
+    return found if found is not None and found.line == number else None
+
+
+def event_at(directory: Path, seq: int) -> LogLine | None:
+    """Return the durable line of the event with that seq, checked against its own hash; None when
+    there is none yet.
+    """
+    sought = _Sought(
+        lambda entry: entry.seq_before < seq,
+        lambda end: end.seq is not None and end.seq >= seq,
+    )
+    found = _find(directory, sought)
+    return found if found is not None and found.body["seq"] == seq else None
+
+
+def first_at_time(directory: Path, ts: int) -> LogLine | None:
+    """Return the first durable event at or after a time (µs UTC), checked against its own hash;
+    None when all are earlier.
+    """
+    sought = _Sought(
+        lambda entry: entry.ts_before < ts,
+        lambda end: end.seq is not None and end.ts >= ts,
+    )
+    return _find(directory, sought)
 
 
 def last_lines(directory: Path, count: int) -> list[LogLine]:
@@ -21,60 +75,121 @@ def last_lines(directory: Path, count: int) -> list[LogLine]:
     Each must match its own hash, and continue the one before it; TamperedError where it does not.
     """
     head = read_head(directory)
-    if head is None:
-        return []
     lines: list[LogLine] = []
-    for path in reversed(day_files(directory)):
-        if path.name > head.file:
-            continue
-        end = head.offset if path.name == head.file else path.stat().st_size
-        lines = _tail_of(path, end, count - len(lines)) + lines
+    for path in reversed(_durable_files(directory, head)):
+        end = head.offset if head is not None and day_name(path) == head.file else None
+        lines = _last_of(path, end, count - len(lines)) + lines
         if len(lines) >= count:
             break
     return lines
 
 
-def event_at(directory: Path, seq: int) -> LogLine | None:
-    """Return the durable line of the event with that seq, checked against its own hash; None when
-    there is none yet.
-    """
-    head = read_head(directory)
-    if head is None:
+def last_kind(directory: Path) -> str | None:
+    """Return the kind of the last durable line; None when the log does not say."""
+    try:
+        lines = last_lines(directory, 1)
+    except (LogError, OSError):
         return None
-    needle = b',"seq":%d,"session":"' % seq
-    for path in day_files(directory):
-        if path.name > head.file:
-            return None
-        limit = head.offset if path.name == head.file else path.stat().st_size
-        offset = 0
-        with path.open("rb") as file:
-            for raw in file:
-                if offset >= limit:
-                    break
-                if needle in raw:
-                    line = _line_alone(path, offset, raw)
-                    if line.body["seq"] == seq:
-                        return line
-                offset += len(raw)
+    return str(lines[0].body["kind"]) if lines else None
+
+
+@dataclass(frozen=True, slots=True)
+class _Sought:
+    """What is looked for: entries `before` it, and the first line that has `reached` it."""
+
+    before: Callable[[Entry], bool]
+    reached: Callable[[EventEnd], bool]
+
+
+def _durable_files(directory: Path, head: Head | None) -> list[Path]:
+    return [] if head is None else [p for p in day_files(directory) if day_name(p) <= head.file]
+
+
+def _find(directory: Path, sought: _Sought) -> LogLine | None:
+    """Return the first durable line that has reached what is sought."""
+    try:
+        return _find_with(directory, sought, first_entry, index_of)
+    except (_AstrayError, IndexDamagedError):
+        return _find_with(
+            directory, sought, lambda path: rebuilt_index(path).entry(0), rebuilt_index
+        )
+
+
+def _find_with(
+    directory: Path,
+    sought: _Sought,
+    first: Callable[[Path], Entry],
+    index: Callable[[Path], DayIndex],
+) -> LogLine | None:
+    head = read_head(directory)
+    paths = _durable_files(directory, head)
+    if head is None or not paths:
+        return None
+    count = count_where(len(paths), lambda number: sought.before(first(paths[number])))
+    for path in paths[max(0, count - 1) :]:
+        found = _find_in(path, index(path).at_or_before(sought.before), sought, head)
+        if found is not None:
+            return found
     return None
 
 
-def _tail_of(path: Path, end: int, count: int) -> list[LogLine]:
-    start, tail = end, b""
-    with path.open("rb") as file:
-        while start > 0 and tail.count(b"\n") <= count:
-            size = min(_BLOCK, start)
-            start -= size
-            file.seek(start)
-            tail = file.read(size) + tail
-    if start > 0:  # the first piece is the end of a line whose start was not read
-        cut = tail.index(b"\n") + 1
-        start, tail = start + cut, tail[cut:]
+def _find_in(path: Path, entry: Entry, sought: _Sought, head: Head) -> LogLine | None:
+    limit = head.offset if day_name(path) == head.file else None
+    passed = False  # an event that is before what is sought
+    for number, (offset, raw) in enumerate(_raw_lines(path, entry.offset, limit), entry.line):
+        end = event_end(raw)
+        if end is None or end.line != number:
+            raise _AstrayError(path, number, offset)
+        if sought.reached(end):
+            if not passed:
+                _refuse_astray(path, entry)
+            return _line_alone(path, offset, raw)
+        passed = passed or end.seq is not None
+    return None
+
+
+def _refuse_astray(path: Path, entry: Entry) -> None:
+    """Refuse an entry that lies, when the first event after it is the answer."""
+    before = last_event_in(path, entry.offset) or last_event_before(path)
+    if before != (entry.seq_before, entry.ts_before):
+        raise _AstrayError(path, entry.line, entry.offset)
+
+
+class _AstrayError(TamperedError):
+    """An index entry does not stand for the line it names; or the log does not."""
+
+    def __init__(self, path: Path, line: int, offset: int) -> None:
+        super().__init__(
+            path=path,
+            line=line,
+            reason=f"byte {offset} does not start this line",
+            expected=f"line number {line}",
+        )
+
+
+def _raw_lines(path: Path, offset: int, limit: int | None) -> Iterator[tuple[int, bytes]]:
+    with open_day_file(path) as file:
+        file.seek(offset)
+        for raw in file:
+            if limit is not None and offset >= limit:
+                return
+            yield offset, raw
+            offset += len(raw)
+
+
+def _last_of(path: Path, end: int | None, count: int) -> list[LogLine]:
+    raws: list[bytes] = []
+    for raw in lines_backwards(path, end):
+        if len(raws) >= count:
+            break
+        raws.insert(0, raw)
+    with open_day_file(path) as file:
+        offset = (file.seek(0, 2) if end is None else end) - sum(map(len, raws))
     lines: list[LogLine] = []
-    for raw in tail.splitlines(keepends=True):
-        lines.append(_line_alone(path, start, raw, after=lines[-1] if lines else None))
-        start += len(raw)
-    return lines[-count:] if count > 0 else []
+    for raw in raws:
+        lines.append(_line_alone(path, offset, raw, after=lines[-1] if lines else None))
+        offset += len(raw)
+    return lines
 
 
 def _line_alone(path: Path, offset: int, raw: bytes, after: LogLine | None = None) -> LogLine:

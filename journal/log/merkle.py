@@ -6,6 +6,10 @@ Source: RFC 6962 §2.1. Leaves are SHA-256(0x00 || event), nodes SHA-256(0x01 ||
 from __future__ import annotations
 
 from hashlib import sha256
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 EMPTY_ROOT = sha256(b"").digest()
 
@@ -16,9 +20,19 @@ class MerkleTree:
     O(log n) memory, O(1) amortised append.
     """
 
-    def __init__(self) -> None:
-        self.size = 0
-        self._peaks: list[bytes] = []
+    def __init__(self, size: int = 0, peaks: Sequence[bytes] = ()) -> None:
+        """Start empty, or go on from the size and peaks of a tree; ValueError when they disagree:
+        a tree of n leaves has as many peaks as n has binary ones.
+        """
+        if size < 0 or len(peaks) != size.bit_count():
+            raise ValueError(f"a tree of {size} leaves does not have {len(peaks)} peaks")
+        self.size = size
+        self._peaks = list(peaks)
+
+    @property
+    def peaks(self) -> tuple[bytes, ...]:
+        """The roots of the perfect subtrees, largest first (32 bytes each)."""
+        return tuple(self._peaks)
 
     def append(self, event: bytes) -> None:
         """Add one leaf."""

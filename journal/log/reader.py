@@ -5,6 +5,7 @@ Whole files with the chain checked, or onwards from a position up to the durable
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -12,9 +13,10 @@ import orjson
 
 from journal.events import Event, event_from_body
 from journal.log.chain import GENESIS, TAIL_LENGTH, chained_hash, split_line, tail_hash
+from journal.log.day_file import open_day_file
 from journal.log.errors import TamperedError
 from journal.log.head import Head, read_head
-from journal.log.session import day_files
+from journal.log.session import day_files, day_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -36,7 +38,10 @@ _BODY_TYPES: dict[str, tuple[type, ...]] = {
 
 @dataclass(frozen=True, slots=True)
 class LogLine:
-    """One stored line: where it is, its bytes, its place in the chain and its parsed event."""
+    """One stored line: where it is, its bytes, its place in the chain and its parsed event.
+
+    `file` and `offset` are those of the plain day file, also when the day is packed.
+    """
 
     file: str
     offset: int
@@ -94,8 +99,8 @@ def read_file(
     byte offset to stop at (the durable head). Raises TamperedError at the first line that
     contradicts the chain, an unterminated last line included.
     """
-    start = Position(file=path.name, offset=0, line=(first_line or 1) - 1, hash=GENESIS.hex())
-    return _lines_after(path, start, limit=limit, check_line=first_line is not None)
+    start = Position(file=day_name(path), offset=0, line=(first_line or 1) - 1, hash=GENESIS.hex())
+    return read_file_after(path, start, limit=limit, check_line=first_line is not None)
 
 
 def read_session(directory: Path) -> Iterator[LogLine]:
@@ -117,14 +122,15 @@ def read_after(
     count = 0
     next_line = position.line + 1 if position else 1
     for path in day_files(directory):
-        if path.name > head.file or (position is not None and path.name < position.file):
+        name = day_name(path)
+        if name > head.file or (position is not None and name < position.file):
             continue
-        if position is not None and path.name == position.file:
+        if position is not None and name == position.file:
             start = position
         else:
-            start = Position(file=path.name, offset=0, line=next_line - 1, hash=GENESIS.hex())
-        limit = head.offset if path.name == head.file else None
-        for line in _lines_after(path, start, limit=limit, check_line=True):
+            start = Position(file=name, offset=0, line=next_line - 1, hash=GENESIS.hex())
+        limit = head.offset if name == head.file else None
+        for line in read_file_after(path, start, limit=limit):
             yield line
             next_line = line.line + 1
             count += 1
@@ -150,18 +156,30 @@ def hash_before(directory: Path, position: Position) -> str | None:
     It looks past the published head, which a power cut may leave behind lines that are durable.
     """
     try:
-        with (directory / position.file).open("rb") as file:
+        with open_day_file(directory / position.file) as file:
             file.seek(max(0, position.offset - TAIL_LENGTH))
             return tail_hash(file.read(min(position.offset, TAIL_LENGTH)))
     except FileNotFoundError:
         return None
 
 
-def _lines_after(
-    path: Path, start: Position, *, limit: int | None, check_line: bool
+def last_hash(path: Path) -> str | None:
+    """Return the hash of a day file's last line; None when it has none, or is gone."""
+    try:
+        with open_day_file(path) as file:
+            end = file.seek(0, os.SEEK_END)
+            file.seek(max(0, end - TAIL_LENGTH))
+            return tail_hash(file.read(TAIL_LENGTH))
+    except FileNotFoundError:
+        return None
+
+
+def read_file_after(
+    path: Path, start: Position, *, limit: int | None = None, check_line: bool = True
 ) -> Iterator[LogLine]:
+    """Yield the lines of a day file after a position in it, as `read_file` does."""
     offset, number, previous = start.offset, start.line, start.hash
-    with path.open("rb") as file:
+    with open_day_file(path) as file:
         file.seek(offset)
         for raw in file:
             if limit is not None and offset >= limit:
@@ -217,8 +235,15 @@ def parse_line(path: Path, *, offset: int, raw: bytes, number: int, previous: st
     problem = _shape_problem(parsed)
     if problem:
         raise TamperedError(path=path, line=number, reason=problem, expected=digest)
+    name = day_name(path)
     return LogLine(
-        file=path.name, offset=offset, raw=raw, event=event, hash=digest, prev=prev, parsed=parsed
+        file=name,
+        offset=offset,
+        raw=raw,
+        event=event,
+        hash=digest,
+        prev=prev,
+        parsed=parsed,
     )
 
 

@@ -11,12 +11,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from journal.log.errors import LogError, SessionNameError, UnknownSessionError
+from journal.log.files import FILES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,39}\Z")
-_DAY_FILE = re.compile(r"\d{4}-\d{2}-\d{2}\.jsonl\Z")
+_DAY_FILE = re.compile(r"\d{4}-\d{2}-\d{2}\.jsonl(\.gz)?\Z")
+PACKED = ".gz"
 ID_STRIDE = 2**40  # lines a session may have; the audit store's key is number * ID_STRIDE + line
 
 
@@ -64,10 +66,28 @@ def session_names(var_dir: Path) -> list[str]:
 
 
 def day_files(directory: Path) -> list[Path]:
-    """Return the day files of a session in date order."""
+    """Return the day files of a session in date order, `DATE.jsonl` or, packed, `DATE.jsonl.gz`.
+
+    A day that was being packed when its writer died has both; the plain file is the log until it is
+    gone.
+    """
     if not directory.is_dir():
         return []
-    return sorted(entry for entry in directory.iterdir() if _DAY_FILE.match(entry.name))
+    found: dict[str, Path] = {}
+    for entry in sorted(directory.iterdir(), reverse=True):
+        if _DAY_FILE.match(entry.name):
+            found[day_name(entry)] = entry
+    return [found[name] for name in sorted(found)]
+
+
+def day_name(path: Path) -> str:
+    """Return `DATE.jsonl`, by which records and positions name a day file, packed or not."""
+    return path.name.removesuffix(PACKED)
+
+
+def day_date(path: Path) -> str:
+    """Return the IST date of a day file (ISO text)."""
+    return path.name[:10]
 
 
 def allocate_session_number(var_dir: Path, name: str) -> int:
@@ -85,22 +105,7 @@ def allocate_session_number(var_dir: Path, name: str) -> int:
 
 def replace_file(path: Path, content: bytes) -> None:
     """Replace a file atomically and durably: temporary file, fsync, rename, directory fsync."""
-    draft = path.with_name(f".{path.name}.{os.getpid()}")
-    with draft.open("wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    draft.replace(path)
-    sync_directory(path.parent)
-
-
-def sync_directory(directory: Path) -> None:
-    """Make a directory's entries durable."""
-    descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+    FILES.replace(path, content)
 
 
 @contextmanager

@@ -10,14 +10,16 @@ import os
 import zlib
 from dataclasses import dataclass
 from enum import StrEnum
+from itertools import islice
 from typing import IO, TYPE_CHECKING
 
 from journal.log.chain import GENESIS, split_line
+from journal.log.day_file import open_day_file
 from journal.log.errors import LogError, TamperedError
 from journal.log.head import Head, read_head
+from journal.log.index import lines_backwards
 from journal.log.reader import LogLine, parse_line
-from journal.log.session import day_files
-from journal.log.stand_in import day_name, open_day_file
+from journal.log.session import day_files, day_name
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -218,13 +220,7 @@ def _first_lines(log: IO[bytes], path: Path, end: int, number: int) -> tuple[Log
 
 def _last_lines(log: IO[bytes], path: Path, end: int, first_number: int) -> tuple[LogLine, ...]:
     """Return the last durable lines; what is wrong with one is said with its number."""
-    start, tail = end, b""
-    while start > 0 and tail.count(b"\n") <= _LINES_FOR_A_SEQ:
-        size = min(_BLOCK, start)
-        start -= size
-        log.seek(start)
-        tail = log.read(size) + tail
-    pieces = tail.splitlines(keepends=True)[-_LINES_FOR_A_SEQ:]
+    pieces = list(islice(lines_backwards(path, end), _LINES_FOR_A_SEQ))[::-1]
     offset = end - sum(map(len, pieces))
     lines: list[LogLine] = []
     for raw in pieces:

@@ -1,45 +1,62 @@
-"""Verifying a session's log:
-
-The chain by slices of bytes, or everything that can be said about each line.
-"""
+"""Verifying a session's log: everything that can be said about each line, of all or a range."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from journal.events import BOOKKEEPING_KINDS, KINDS
-from journal.log.canonical import recanonical_bytes
 from journal.log.chain import GENESIS
-from journal.log.errors import CanonicalError, LogError, TamperedError
+from journal.log.checker import LineChecker
+from journal.log.day_file import day_size
+from journal.log.errors import LogError, TamperedError
 from journal.log.head import read_head
-from journal.log.merkle import MerkleTree
-from journal.log.reader import LogLine, hash_before, head_position, read_file
+from journal.log.lookup import line_at
+from journal.log.reader import (
+    hash_before,
+    head_position,
+    position_of,
+    read_file,
+    read_file_after,
+)
 from journal.log.recovery import later_batch_follows, scan
-from journal.log.session import day_files
+from journal.log.session import PACKED, day_files, day_name
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from journal.log.head import Head
+    from journal.log.reader import LogLine, Position
+
+PROGRESS_LINES = 1000
+
+
+class VerificationStopped(Exception):  # noqa: N818 - asked for, not an error
+    """The verification was asked to stop."""
 
 
 @dataclass(slots=True)
 class FileVerdict:
-    """What was verified of one day file."""
+    """What was verified of one day file; `bytes` are those of the log, unpacked."""
 
     file: str
     lines: int
     bytes: int
     head: str
+    packed: bool = False
 
 
 @dataclass(slots=True)
 class Verification:
-    """What was verified of a session; it exists only when every check passed."""
+    """What was verified; it exists only when every check passed.
+
+    `first_line` and `line` are the first and last line seen, `lines` and `events` how many. `root`
+    is that of the tree over all lines, empty when the range does not start with the first.
+    """
 
     session: str = ""
+    first_line: int = 1
+    line: int = 0
     lines: int = 0
     events: int = 0
     root: str = ""
@@ -57,57 +74,155 @@ def verify_session(directory: Path) -> Verification:
     What a writer at work or a crash left unfinished after the durable head is no tampering; its
     size is in `unfinished`.
     """
+    return verify_range(directory)
+
+
+def verify_range(
+    directory: Path,
+    *,
+    first_line: int | None = None,
+    last_line: int | None = None,
+    progress: Callable[[int, int], None] | None = None,
+    stopping: Callable[[], bool] | None = None,
+) -> Verification:
+    """Verify the lines of a session from `first_line` to `last_line` (None: all) as
+    `verify_session` does; the first must continue the line before it.
+
+    `progress` gets (lines done, lines to do) every so often, `stopping` is asked as often. Raises
+    TamperedError, LogError when there are no such lines, VerificationStopped.
+    """
     head = read_head(directory)  # before the lines: a writer may be at work
-    files = day_files(directory)
-    if not files:
+    if not day_files(directory):
         raise LogError(f"{directory}: no log here, expected files named YYYY-MM-DD.jsonl")
-    checker = _Checker()
-    result = Verification()
-    for path in files:
-        verdict = FileVerdict(file=path.name, lines=0, bytes=0, head=GENESIS.hex())
-        try:
-            _verify_file(path, checker, verdict)
-        except TamperedError as failure:
-            if path != files[-1] or not _is_unfinished(path, verdict, head, failure):
-                raise
-            result.unfinished = path.stat().st_size - verdict.bytes
-        if verdict.lines:
-            checker.finish_file(verdict)
-            result.files.append(verdict)
-    _check_head(directory, head)
-    result.session = checker.session or ""
-    result.lines, result.events = checker.line, checker.seq
-    result.root = checker.tree.root().hex()
-    result.head = result.files[-1].head if result.files else GENESIS.hex()
-    result.torn = sorted(entry.name for entry in directory.glob("*.torn-*"))
-    return result
-
-
-def _verify_file(path: Path, checker: _Checker, verdict: FileVerdict) -> None:
-    """Check a file's lines; `verdict` counts those that hold, also when one does not."""
-    for line in read_file(path, first_line=checker.line + 1):
-        checker.check(path, line, first=verdict.lines == 0)
-        verdict.lines += 1
-        verdict.bytes += line.length
-        verdict.head = line.hash
-    if verdict.lines == 0:
-        raise TamperedError(
-            path=path, line=checker.line + 1, reason="empty file", expected="log.opened"
+    first = first_line or 1
+    end = head.line if head is not None else 0
+    if (first_line or last_line) and not 1 <= first <= (last_line or end) <= end:
+        raise LogError(
+            f"{directory}: lines {first} to {last_line or end}: expected a range within 1 to {end}"
         )
+    work = _Work(directory, head, last_line, progress, stopping)
+    work.start_at(first)
+    work.run()
+    return work.result()
 
 
-def _is_unfinished(
-    path: Path, verdict: FileVerdict, head: Head | None, failure: TamperedError
-) -> bool:
-    """Tell whether what is wrong is a batch that was never acknowledged, as recovery would."""
-    if head is None or (path.name, verdict.bytes) < (head.file, head.offset):
+class _Work:
+    """One verification: where it is, and what it found so far."""
+
+    def __init__(
+        self,
+        directory: Path,
+        head: Head | None,
+        last_line: int | None,
+        progress: Callable[[int, int], None] | None,
+        stopping: Callable[[], bool] | None,
+    ) -> None:
+        self._directory = directory
+        self._head = head
+        self._last_line = last_line
+        self._progress = progress
+        self._stopping = stopping
+        self._checker = LineChecker()
+        self._start: Position | None = None
+        self._found = Verification()
+
+    def start_at(self, first_line: int) -> None:
+        """Begin with a line; what must hold of it follows from the one before."""
+        self._found.first_line = first_line
+        if first_line == 1:
+            return
+        before = line_at(self._directory, first_line - 1)
+        if before is None:
+            raise LogError(f"{self._directory}: no line {first_line - 1} to start after")
+        self._start = position_of(before)
+        self._checker.start_after(before)
+
+    def run(self) -> None:
+        paths = day_files(self._directory)
+        for path in paths:
+            if self._start is not None and day_name(path) < self._start.file:
+                continue
+            verdict = FileVerdict(
+                file=day_name(path),
+                lines=0,
+                bytes=0,
+                head=GENESIS.hex(),
+                packed=path.name.endswith(PACKED),
+            )
+            try:
+                self._verify_file(path, verdict)
+            except TamperedError as failure:
+                end = self._end_of(verdict)
+                if path != paths[-1] or not is_unfinished(path, end, self._head, failure):
+                    raise
+                self._found.unfinished = day_size(path) - end
+            if verdict.lines:
+                self._checker.finish_file(verdict.file, verdict.head)
+                self._found.files.append(verdict)
+            if self._checker.line == self._last_line:
+                return
+        check_head(self._directory, self._head)
+
+    def _lines(self, path: Path) -> Iterator[LogLine]:
+        if self._start is not None and day_name(path) == self._start.file:
+            return read_file_after(path, self._start)
+        return read_file(path, first_line=self._checker.line + 1)
+
+    def _verify_file(self, path: Path, verdict: FileVerdict) -> None:
+        """Check a file's lines; `verdict` counts those that hold, also when one does not."""
+        for line in self._lines(path):
+            self._checker.check(path, line, first=line.offset == 0)
+            verdict.lines += 1
+            verdict.bytes += line.length
+            verdict.head = line.hash
+            self._found.lines += 1
+            self._found.events += line.body["seq"] is not None
+            if self._found.lines % PROGRESS_LINES == 0:
+                self._say()
+            if line.line == self._last_line:
+                return
+        is_started_here = self._start is not None and day_name(path) == self._start.file
+        if verdict.lines == 0 and not is_started_here:
+            raise TamperedError(
+                path=path, line=self._checker.line + 1, reason="empty file", expected="log.opened"
+            )
+
+    def _say(self) -> None:
+        if self._stopping is not None and self._stopping():
+            raise VerificationStopped
+        if self._progress is not None:
+            end = self._head.line if self._head is not None else self._checker.line
+            total = max(self._last_line or end, self._checker.line) - self._found.first_line + 1
+            self._progress(self._found.lines, total)
+
+    def _end_of(self, verdict: FileVerdict) -> int:
+        """Return the byte of its file up to which lines hold."""
+        started = self._start is not None and self._start.file == verdict.file
+        return verdict.bytes + (self._start.offset if started and self._start else 0)
+
+    def result(self) -> Verification:
+        self._say()
+        found, checker = self._found, self._checker
+        found.session, found.line = checker.session or "", checker.line
+        found.root = checker.tree.root().hex() if checker.tree is not None else ""
+        found.head = found.files[-1].head if found.files else GENESIS.hex()
+        found.torn = torn_pieces(self._directory)
+        return found
+
+
+def is_unfinished(path: Path, end: int, head: Head | None, failure: TamperedError) -> bool:
+    """Tell whether what is wrong in the last file after byte `end` is a batch that was never
+    acknowledged, as recovery would.
+    """
+    if head is None or (day_name(path), end) < (head.file, head.offset):
         return False
     good_end, _, _ = scan(path)
-    chain_broke_here = good_end == verdict.bytes
+    chain_broke_here = good_end == end
     return chain_broke_here and not later_batch_follows(path, good_end, failure.line)
 
 
-def _check_head(directory: Path, head: Head | None) -> None:
+def check_head(directory: Path, head: Head | None) -> None:
+    """Refuse a published head that is not the hash of the line it names."""
     if head is None:
         return
     found = hash_before(directory, head_position(head))
@@ -121,72 +236,6 @@ def _check_head(directory: Path, head: Head | None) -> None:
         )
 
 
-class _Checker:
-    """What must hold from line to line across a session."""
-
-    def __init__(self) -> None:
-        self.line = 0
-        self.seq = 0
-        self.ts = 0
-        self.commit = 0
-        self.session: str | None = None
-        self.number: object = None
-        self.tree = MerkleTree()
-        self._previous_file: dict[str, Any] | None = None
-
-    def check(self, path: Path, line: LogLine, *, first: bool) -> None:
-        for problem in self._problems(path, line, first=first):
-            raise TamperedError(path=path, line=line.line, reason=problem, expected=line.hash)
-        self.tree.append(line.event)
-        self.line, self.commit = line.line, line.commit
-        self.session = line.body["session"]
-        if first:
-            self.number = line.body["data"].get("number")
-        if line.body["seq"] is not None:
-            self.seq, self.ts = line.body["seq"], line.body["ts"]
-
-    def _problems(self, path: Path, line: LogLine, *, first: bool) -> Iterator[str]:
-        try:
-            if recanonical_bytes(line.parsed) != line.event:
-                yield "bytes are not RFC 8785 canonical"
-        except CanonicalError as error:
-            yield str(error)
-        if line.commit not in (self.commit, line.line):
-            yield f"commit {line.commit} is neither this line nor the running batch {self.commit}"
-        yield from self._body_problems(line.body)
-        yield from self._opening_problems(path, line.body, first=first)
-
-    def _body_problems(self, body: dict[str, Any]) -> Iterator[str]:
-        if self.session is not None and body["session"] != self.session:
-            yield f"belongs to session {body['session']}, not {self.session}"
-        if body["kind"] not in KINDS:
-            yield f"unknown kind {body['kind']}"
-        if body["kind"] in BOOKKEEPING_KINDS:
-            if body["seq"] is not None:
-                yield "a bookkeeping record has no seq"
-            return
-        if body["seq"] != self.seq + 1:
-            yield f"seq {body['seq']} does not follow {self.seq}"
-        if body["ts"] < self.ts:
-            yield f"ts {body['ts']} goes back from {self.ts}"
-        if any(not 0 < cause < self.seq + 1 for cause in body["cause"]):
-            yield f"causes {body['cause']} are not all earlier events"
-
-    def _opening_problems(self, path: Path, body: dict[str, Any], *, first: bool) -> Iterator[str]:
-        data = body["data"]
-        if first != (body["kind"] == "log.opened"):
-            yield "log.opened is the first line of a file and only there"
-        elif first and data.get("previous") != self._previous_file:
-            yield f"names previous file {data.get('previous')}, found {self._previous_file}"
-        elif first and data.get("date") != path.stem:
-            yield f"opens the day {data.get('date')}"
-        elif first and self.number not in (None, data.get("number")):
-            yield f"is session number {data.get('number')}, not {self.number}"
-
-    def finish_file(self, verdict: FileVerdict) -> None:
-        self._previous_file = {
-            "file": verdict.file,
-            "hash": verdict.head,
-            "line": self.line,
-            "root": self.tree.root().hex(),
-        }
+def torn_pieces(directory: Path) -> list[str]:
+    """Return the names of what recoveries moved aside."""
+    return sorted(entry.name for entry in directory.glob("*.torn-*"))

@@ -25,6 +25,7 @@ from brahmastra_site.launcher.run import (
 )
 from brahmastra_site.launcher.supervisor import Supervisor
 from tests.bed import free_port
+from tests.journal.log_bed import closing_event, open_log, signals
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -99,15 +100,14 @@ def test_the_command_refuses_a_taken_port_in_one_line(tmp_path: Path) -> None:
 
 def test_a_log_is_finished_when_it_says_so(tmp_path: Path) -> None:
     assert not is_finished(tmp_path)
-    day = tmp_path / "2025-08-29.jsonl"
-    day.write_text('{"event":{"body":{"kind":"session.closed"}}}\n')
-    assert is_finished(tmp_path)
-    with day.open("a") as file:
-        file.write('{"event":{"body":{"kind":"portfolio.snapshot"}}}\n')
-    assert not is_finished(tmp_path)
-    with day.open("a") as file:
-        file.write('{"event":{"bo')
-    assert not is_finished(tmp_path)
+    with open_log(tmp_path) as log:
+        log.open_day("2025-08-29")
+        log.commit([closing_event("day1", 1)])
+        assert is_finished(log.directory)
+        log.commit(signals("day1", 2, 1))
+        assert not is_finished(log.directory)
+    (log.directory / "2025-08-29.jsonl").write_text('{"event":{"bo')
+    assert not is_finished(log.directory)
 
 
 # --- the supervisor -------------------------------------------------------------------------------

@@ -51,6 +51,7 @@ EXPECTED: dict[str, tuple[int, ...]] = {
     "journal/<slug:session>/lines/<int:line>/": LOOK,
     "journal/<slug:session>/files/": LOOK,
     "journal/<slug:session>/files/<str:day>.jsonl": ASK,
+    "journal/<slug:session>/files/<str:day>.jsonl.gz": (302, 403, 403, 409, 409, 403),
     "journal/<slug:session>/lines.jsonl": (302, 403, 403, 409, 409, 403),
     "journal/<slug:session>/verify/": POST_ONLY,
     "journal/<slug:session>/verifications/<uuid:verification_id>/": (302, 403, 404, 404, 404, 404),

@@ -23,13 +23,13 @@ def steady_clock() -> int:
     return next(_TICKS)
 
 
-def open_log(var_dir: Path, session: str = "day1") -> LogWriter:
+def open_log(var_dir: Path, session: str = "day1", **options: Any) -> LogWriter:
     """Open the writer of a session, its number allocated as the engine does."""
     return LogWriter(
         session_directory(var_dir, session),
         session=session,
         number=allocate_session_number(var_dir, session),
-        clock=steady_clock,
+        **{"clock": steady_clock} | options,
     )
 
 
@@ -47,6 +47,17 @@ def signals(session: str, first: int, count: int, **data: Any) -> list[Event]:
         )
         for seq in range(first, first + count)
     ]
+
+
+def closing_event(session: str, seq: int) -> Event:
+    """Return the event that ends a session."""
+    return Event(
+        session=session,
+        seq=seq,
+        ts=OPEN_US + seq,
+        kind="session.closed",
+        data={"counts": {}, "realised_paise": 0, "costs": "GROSS"},
+    )
 
 
 def frame(session: str, seq: int, **data: Any) -> Event:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from journal import mirror
+from journal.log.packing import pack_day
 from journal.log.reader import read_session
 from journal.log.session import day_files
 from journal.models import RangeVerification
@@ -465,8 +466,43 @@ def test_what_cannot_be_downloaded_is_said(desk: Client, address: str, words: st
     assert desk.get(address.replace("day1", "nobody")).status_code == 404
 
 
-def test_lines_behind_damage_are_refused_with_file_and_line(desk: Client, log: Path) -> None:
-    flip(day_files(log)[0], 40)
+def test_lines_that_begin_with_damage_are_refused_and_the_day_is_not(
+    desk: Client, log: Path
+) -> None:
+    line = next(line for line in read_session(log) if line.line == 120)
+    flip(day_files(log)[0], line.offset + 60)
     response = desk.get("/journal/day1/lines.jsonl?first=120&last=130")
     assert response.status_code == 409
-    assert "2025-08-20.jsonl line 1: hash does not match" in text_of(response)
+    assert "2025-08-20.jsonl line 120: hash does not match" in text_of(response)
+    whole = desk.get(f"{FILES}2025-08-20.jsonl")
+    assert b"".join(whole.streaming_content) == day_files(log)[0].read_bytes()
+
+
+def test_a_packed_day_is_shown_verified_and_handed_out_like_any(
+    desk: Client, operator: User, log: Path
+) -> None:
+    plain = day_files(log)[0]
+    wanted = plain.read_bytes()
+    packed = pack_day(plain)
+    assert not plain.exists()
+    text = text_of(desk.get(FILES))
+    assert ", packed" in text
+    assert "✓ sound ✓ holds" in text
+    assert "✓ read from the log; its bytes hash" in text_of(desk.get(f"{LIST}lines/9/"))
+    assert carried_out(ask(operator, log, day="2025-08-20"), log).state == State.HOLDS
+    response = desk.get(f"{FILES}2025-08-20.jsonl")
+    assert b"".join(response.streaming_content) == wanted
+    response = desk.get(f"{FILES}2025-08-20.jsonl.gz")
+    assert b"".join(response.streaming_content) == packed.read_bytes()
+    assert 'filename="day1-2025-08-20.jsonl.gz"' in response["Content-Disposition"]
+
+    # A damaged one cannot be unpacked, and comes out packed as it is.
+    packed.write_bytes(packed.read_bytes()[:-40])
+    assert "✕ cannot be read: 2025-08-20.jsonl" in text_of(desk.get(FILES))
+    assert "2025-08-20.jsonl line 9: the file is not here" in text_of(desk.get(f"{LIST}lines/9/"))
+    row = carried_out(ask(operator, log, day="2025-08-20"), log)
+    assert row.state == State.BROKEN
+    assert row.result["file"] == "2025-08-20.jsonl"
+    assert desk.get(f"{FILES}2025-08-20.jsonl").status_code == 409
+    response = desk.get(f"{FILES}2025-08-20.jsonl.gz")
+    assert b"".join(response.streaming_content) == packed.read_bytes()

@@ -51,6 +51,7 @@ def forge(
             "file": path.name,
             "hash": previous.hex(),
             "line": number,
+            "peaks": [peak.hex() for peak in tree.peaks],
             "root": tree.root().hex(),
         }
         publish_head(directory, Head(path.name, len(content), number, previous.hex()))

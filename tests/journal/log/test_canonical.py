@@ -5,7 +5,10 @@ from __future__ import annotations
 import json
 import math
 import struct
+from enum import Enum
+from random import Random
 from typing import Any
+from uuid import UUID
 
 import pytest
 import rfc8785
@@ -98,3 +101,73 @@ def test_what_cannot_be_stored_is_refused_by_name(value: Any, field: str) -> Non
         canonical_bytes(value)
     assert field in str(caught.value)
     assert isinstance(caught.value, LogError)
+
+
+class _Colour(Enum):
+    RED = "red"
+
+
+@pytest.mark.parametrize("beside", [1, 1.0])  # the fast way and the normalising one
+def test_an_enum_is_its_value_and_a_uuid_its_text(beside: float) -> None:
+    value = {"b": UUID(int=7), "c": _Colour.RED, "n": beside}
+    assert canonical_bytes(value) == b'{"b":"00000000-0000-0000-0000-000000000007","c":"red","n":1}'
+
+
+def test_what_looks_like_a_number_in_text_stays_text() -> None:
+    value = {"a": "v1.0, 1e-6] 2e+9", "b": [0.5, "3.0"], "c": "\\u0000"}
+    assert canonical_bytes(value) == rfc8785.dumps(value)
+
+
+def test_nesting_without_end_is_refused() -> None:
+    value: list[Any] = []
+    for _ in range(100_000):
+        value = [value]
+    with pytest.raises(CanonicalError):
+        canonical_bytes(value)
+
+
+def _hard_float(random: Random) -> float:
+    """Return a float near a place where the ways to print numbers part."""
+    near = random.choice([1e-7, 1e-6, 1e-5, 1e-4, 1.0, 1e15, 2.0**53, 1e16, 1e20, 1e21, 1e22])
+    value = random.choice(
+        [
+            struct.unpack("<d", random.randbytes(8))[0],
+            near * random.choice([1, 1 + 2**-52, 1 - 2**-53, random.random() * 10]),
+            float(random.randrange(-(2**60), 2**60)),
+            random.randrange(10**17) / 10 ** random.randrange(25),
+        ]
+    )
+    return value if math.isfinite(value) else 0.0
+
+
+def _random_value(random: Random, depth: int) -> Any:
+    kind = random.randrange(9 if depth else 6)
+    if kind == 0:
+        return random.choice([None, True, False])
+    if kind == 1:
+        return random.randrange(-MAX_SAFE_INTEGER, MAX_SAFE_INTEGER)
+    if kind in {2, 3}:
+        return _hard_float(random)
+    if kind in {4, 5}:
+        return "".join(random.choices('aé\u2028\ufb33\U0001f602\\"/\x1f\x7f e-1.0', k=4))
+    items = [_random_value(random, depth - 1) for _ in range(random.randrange(5))]
+    if kind == 6:
+        return items
+    letters = "abé\ufb33\U0001f602" if kind == 7 else "abcde"
+    return {"".join(random.choices(letters, k=2)): item for item in items}
+
+
+@pytest.mark.slow
+def test_three_hundred_thousand_hard_floats() -> None:
+    random = Random(8785)
+    for _ in range(300_000):
+        value = _hard_float(random)
+        assert canonical_bytes(value) == rfc8785.dumps(value), value
+
+
+@pytest.mark.slow
+def test_sixty_thousand_random_objects() -> None:
+    random = Random(8785)
+    for _ in range(60_000):
+        value = {"data": _random_value(random, 3)}
+        assert canonical_bytes(value) == rfc8785.dumps(value), value

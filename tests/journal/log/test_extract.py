@@ -9,7 +9,14 @@ import pytest
 
 from journal.log import extract as extracts
 from journal.log.errors import LogError
-from journal.log.extract import day_extract, extract_blocks, extract_digest, lines_extract
+from journal.log.extract import (
+    day_extract,
+    extract_blocks,
+    extract_digest,
+    lines_extract,
+    packed_extract,
+)
+from journal.log.packing import pack_day
 from journal.log.reader import read_session
 from journal.log.session import day_files
 from tests.journal.log_bed import write_log
@@ -85,3 +92,16 @@ def test_a_file_cut_meanwhile_is_an_error_and_no_short_answer(log: Path) -> None
     path.write_bytes(path.read_bytes()[:100])
     with pytest.raises(LogError, match=r"ends \d+ bytes before"):
         list(extract_blocks(extract))
+
+
+def test_a_packed_day_comes_out_as_its_lines_and_as_its_file(log: Path) -> None:
+    wanted = [path.read_bytes() for path in day_files(log)]
+    lines = b"".join(line.raw for line in read_session(log) if 20 <= line.line <= 25)
+    packed = pack_day(day_files(log)[0])
+    assert b"".join(extract_blocks(day_extract(log, "2025-08-20"))) == wanted[0]
+    assert b"".join(extract_blocks(lines_extract(log, 20, 25))) == lines
+    extract = packed_extract(log, "2025-08-20")
+    assert b"".join(extract_blocks(extract)) == packed.read_bytes()
+    assert extract.name == "day1-2025-08-20.jsonl.gz"
+    with pytest.raises(LogError, match="no such file"):
+        packed_extract(log, "2025-08-21")

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
 
 from journal.log.head import Head, publish_head, read_head
+from journal.log.packing import pack_closed_days
 from journal.log.reader import read_file
 from journal.log.session import day_files
 from journal.log.status import FileStatus, Link, file_statuses
@@ -46,6 +48,17 @@ def test_a_sound_log_is_told_file_by_file(log: Path) -> None:
         assert status.bytes_on_disk == path.stat().st_size
         assert (status.problem, status.unfinished, status.packed) == ("", 0, False)
     assert [status.link for status in statuses] == [Link.FIRST, Link.HOLDS, Link.HOLDS]
+
+
+def test_a_packed_log_stands_as_it_did(log: Path) -> None:
+    before = file_statuses(log)
+    pack_closed_days(log)
+    after = file_statuses(log)
+    assert [status.packed for status in after] == [True, True, False]
+    for old, new in zip(before, after, strict=True):
+        assert new.bytes_on_disk <= old.bytes_on_disk
+        same = {"packed": old.packed, "bytes_on_disk": old.bytes_on_disk}
+        assert replace(new, **same) == old
 
 
 def test_a_file_from_another_past_does_not_link(log: Path, tmp_path: Path) -> None:

@@ -51,6 +51,7 @@ def test_each_file_starts_a_chain_and_names_the_file_before(tmp_path: Path) -> N
         "file": "2025-08-21.jsonl",
         "hash": last.hash,
         "line": 14,
+        "peaks": [peak.hex() for peak in tree.peaks],
         "root": tree.root().hex(),
     }
     verify_session(directory)

@@ -246,7 +246,7 @@ def test_an_emptied_file_in_the_middle_is_refused_and_left(tmp_path: Path) -> No
     directory = write_log(tmp_path, days=3, events=5)
     middle = directory / "2025-08-21.jsonl"
     middle.write_bytes(b"")
-    with pytest.raises(LogError, match=r"2025-08-21\.jsonl line 8"):
+    with pytest.raises(LogError, match=r"does not continue 2025-08-21\.jsonl"):
         open_log(tmp_path)
     assert middle.exists()
 
