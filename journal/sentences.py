@@ -153,7 +153,7 @@ def _gates(data: Data) -> str:
         lots = data.get("lots")
         size = "" if lots is None else f", {count(lots)} lot{'' if lots == 1 else 's'}"
         return f"{action} admitted{size}"
-    gate = next((g for g in data.get("gates") or [] if g.get("number") == decided_by), {})
+    gate: Data = next((g for g in data.get("gates") or [] if g.get("number") == decided_by), {})
     return f"{action} blocked by gate {decided_by} {gate.get('name', '')}".rstrip() + _because(gate)
 
 
