@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
@@ -10,13 +11,17 @@ from channels.db import database_sync_to_async
 from channels.generic.websocket import AsyncWebsocketConsumer
 from django.conf import settings
 from django.contrib.auth import get_user
+from django.db import Error as DatabaseError
 from django.utils.module_loading import import_string
+from redis.exceptions import RedisError
 
 from journal.access import Role, roles_of
 from journal.push import group_name
 
 if TYPE_CHECKING:
     from django.contrib.sessions.backends.base import SessionBase
+
+logger = logging.getLogger("brahmastra.push")
 
 CLOSE_RESYNC = 4000
 CLOSE_SIGNED_OUT = 4401
@@ -64,17 +69,22 @@ class CockpitConsumer(AsyncWebsocketConsumer):
         role = next((role for role in PRECEDENCE if role in roles), None)
         if role is None:
             return CLOSE_NOT_ALLOWED
-        if role != self.role:
-            if self.role is not None:
-                await self.channel_layer.group_discard(group_name(self.role), self.channel_name)
-            await self.channel_layer.group_add(group_name(role), self.channel_name)
-            self.role = role
+        if self.role not in {None, role}:
+            await self.channel_layer.group_discard(group_name(self.role), self.channel_name)
+        # Again each time: a membership expires (`group_expiry`), and a bus that was restarted has
+        # none.
+        await self.channel_layer.group_add(group_name(role), self.channel_name)
+        self.role = role
         return None
 
     async def _keep_checking(self) -> None:
         while True:
             await asyncio.sleep(self.recheck_seconds)
-            code = await self._admit()
+            try:
+                code = await self._admit()
+            except (DatabaseError, RedisError, OSError) as error:
+                logger.warning("who reads a live page cannot be asked now: %s", error)
+                continue
             if code is not None:
                 await self.close(code)
                 return

@@ -6,6 +6,7 @@ finds them when it is made; both are read without touching Postgres.
 
 from __future__ import annotations
 
+import time
 from dataclasses import asdict, dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
@@ -15,20 +16,24 @@ import redis
 from journal.log.errors import LogError
 from journal.log.head import read_head
 from journal.log.lookup import last_kind
+from journal.log.manifest import RunStatus
 from journal.log.reader import Position, position_of, read_after, read_file
 from journal.log.session import session_directory, session_names
+from journal.processes import lives
 from journal.spool import kill_file, waiting_commands
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    from journal.log.manifest import Manifest
     from journal.log.reader import LogLine
 
 UNDERLYINGS = ("NIFTY", "BANKNIFTY")
 FIGURES_KEY = "brahmastra:live"
 FIGURES_EXPIRY_SECONDS = 3600
-BATCH_LINES = 2000
+READ_SECONDS = 0.2  # how long a frame may read; a log is read faster than it is written
+_LOOK_LINES = 256  # between two looks at the clock
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,26 +94,39 @@ class Tail:
         self._var_dir = var_dir
         self._directory = session_directory(var_dir, session)
         self._position: Position | None = None
+        self._broken = False
         self.figures = LiveFigures(session=session)
 
     def advance(self) -> LiveFigures:
-        """Read what became durable since the last call, at most `BATCH_LINES`; return the figures.
+        """Read what became durable since the last call, for `READ_SECONDS` at most; return the
+        figures.
 
-        A log that contradicts its chain is read no further; `alarm` says where and why.
+        A log that contradicts its chain is read no further; `alarm` says where and why. A file that
+        cannot be read now is tried again the next time.
         """
-        if not self.figures.alarm:
+        if not self._broken:
             try:
-                for line in self._new_lines():
-                    self.figures = _after_line(self.figures, line)
-                    self._position = position_of(line)
-            except (LogError, OSError) as error:
-                self.figures = replace(self.figures, alarm=str(error))
+                self._read()
+                alarm = ""
+            except LogError as error:
+                self._broken, alarm = True, str(error)
+            except OSError as error:
+                alarm = str(error)
+            self.figures = replace(self.figures, alarm=alarm)
         self.figures = replace(
             self.figures,
             killed=kill_file(self._var_dir).exists(),
             waiting=len(waiting_commands(var_dir=self._var_dir, session=self.figures.session)),
         )
         return self.figures
+
+    def _read(self) -> None:
+        until = time.monotonic() + READ_SECONDS
+        for number, line in enumerate(self._new_lines(), start=1):
+            self.figures = _after_line(self.figures, line)
+            self._position = position_of(line)
+            if number % _LOOK_LINES == 0 and time.monotonic() >= until:
+                return
 
     def _new_lines(self) -> Iterator[LogLine]:
         """Yield the new lines; the first time from the start of the newest day file."""
@@ -118,7 +136,7 @@ class Tail:
         if self._position is None:
             yield from read_file(self._directory / head.file, limit=head.offset)
         else:
-            yield from read_after(self._directory, self._position, max_lines=BATCH_LINES)
+            yield from read_after(self._directory, self._position)
 
 
 def newest_session(var_dir: Path) -> str | None:
@@ -139,6 +157,21 @@ def open_sessions(var_dir: Path) -> list[str]:
         for name in session_names(var_dir)
         if last_kind(session_directory(var_dir, name)) != "session.closed"
     ]
+
+
+def run_status(manifest: Manifest | None, directory: Path) -> RunStatus:
+    """Return how a session's newest run stands: as its manifest says, unless it says running and
+    its process is seen to be dead; without a manifest what the end of the log says.
+    """
+    status = RunStatus.UNRECORDED if manifest is None else manifest.status
+    if manifest is not None and status == RunStatus.RUNNING:
+        if lives(manifest.runs[-1].identity) is not False:
+            return status
+        status = RunStatus.CRASHED
+    if status in {RunStatus.CRASHED, RunStatus.UNRECORDED}:
+        closed = last_kind(directory) == "session.closed"
+        return RunStatus.FINISHED if closed else status
+    return status
 
 
 def figures_from_store(url: str) -> LiveFigures | None:

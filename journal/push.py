@@ -28,6 +28,7 @@ from journal.live import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
 logger = logging.getLogger("brahmastra.push")
@@ -65,6 +66,7 @@ class Publisher:
         self._sent: LiveFigures | None = None
         self._looked_at = float("-inf")
         self._beat_at = float("-inf")
+        self._left_at = float("-inf")
 
     async def run(self, stop: asyncio.Event) -> None:
         """Publish until `stop` is set; a bus that is down is waited for, with one line said."""
@@ -90,19 +92,17 @@ class Publisher:
     async def publish_once(self, at: float) -> bool:
         """Read, keep and send once; return whether a frame went out. `at` is a monotonic second."""
         figures = await sync_to_async(self._read)(at)
-        now_us = time.time_ns() // 1000
         changed = figures is not None and figures != self._sent
         if figures is not None and changed:
             await self._store.set(FIGURES_KEY, figures.to_json(), ex=FIGURES_EXPIRY_SECONDS)
-            for role in Role:
-                await self._send(role, render_cells(figures, role=role, now_us=now_us))
+            await self._send_all(
+                lambda role, now_us: render_cells(figures, role=role, now_us=now_us)
+            )
             self._sent, self._beat_at = figures, at
         elif at - self._beat_at >= BEAT_SECONDS:
-            beat = render_beat(now_us)
             if figures is not None:
                 await self._store.expire(FIGURES_KEY, FIGURES_EXPIRY_SECONDS)
-            for role in Role:
-                await self._send(role, beat)
+            await self._send_all(lambda _, now_us: render_beat(now_us))
             self._beat_at = at
         return changed
 
@@ -113,6 +113,18 @@ class Publisher:
             if name is not None and (self._tail is None or name != self._tail.figures.session):
                 self._tail = Tail(self._var_dir, name)
         return self._tail.advance() if self._tail is not None else None
+
+    async def _send_all(self, render: Callable[[Role, int], str]) -> None:
+        """Render once a role and send, a frame's time after what was sent before: a slow reading
+        of the log must not let two frames leave close together.
+        """
+        await asyncio.sleep(self._left_at + FRAME_SECONDS - time.monotonic())
+        now_us = time.time_ns() // 1000
+        try:
+            for role in Role:
+                await self._send(role, render(role, now_us))
+        finally:
+            self._left_at = time.monotonic()
 
     async def _send(self, role: Role, html: str) -> None:
         try:

@@ -15,9 +15,11 @@ from django.conf import settings
 from django.db import connection
 
 from journal.events import public_id
+from journal.live import run_status
 from journal.log.chain import chained_hash, split_line
 from journal.log.day_file import open_day_file
 from journal.log.head import Head, read_head
+from journal.log.manifest import ManifestError, read_manifest
 from journal.log.session import (
     ID_STRIDE,
     day_files,
@@ -29,6 +31,8 @@ from journal.log.status import UNREADABLE
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from journal.log.manifest import RunStatus
 
 # Facts that stand for a long time: they are shown as causes but not walked through, for behind a
 # snapshot lies every trade of the day and behind a day's opening all of history.
@@ -102,13 +106,16 @@ class DayRow:
 
 @dataclass(frozen=True, slots=True)
 class SessionRow:
-    """A session: its files, its durable head, and how far the mirror has come (None: nothing)."""
+    """A session: its files, its durable head, how far the mirror has come (None: nothing), and how
+    its newest run stands.
+    """
 
     name: str
     number: int
     days: tuple[DayRow, ...]
     head: Head | None
     mirrored: int | None
+    status: RunStatus
 
     @property
     def behind(self) -> int | None:
@@ -205,9 +212,19 @@ def session_list() -> list[SessionRow]:
                 days=days,
                 head=read_head(directory),
                 mirrored=mirrored.get(number),
+                status=_status(directory),
             )
         )
     return rows
+
+
+def _status(directory: Path) -> RunStatus:
+    """Return how a session's newest run stands; a manifest that cannot be read is as none."""
+    try:
+        manifest = read_manifest(directory)
+    except ManifestError:
+        manifest = None
+    return run_status(manifest, directory)
 
 
 def mirrored_lines(session: str) -> int | None:

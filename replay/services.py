@@ -20,6 +20,7 @@ from journal.log.head import Head, read_head
 from journal.log.session import existing_session_directory, session_directory, session_names
 from replay.models import ReplayRun
 from replay.ways import Workshop, replay_session
+from trading.process import process_facts
 from trading.version import code_version
 
 if TYPE_CHECKING:
@@ -169,6 +170,7 @@ def replay_run_execute(*, run_id: UUID, means: Means) -> None:
             times=run.times,
             end=Head(**run.end),
             code_version=code_version(),
+            present=process_facts(means.environment),
             workshop=Workshop(
                 workers=means.workers,
                 environment=means.environment,

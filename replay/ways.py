@@ -21,6 +21,7 @@ from typing import IO, TYPE_CHECKING, Any
 import orjson
 
 from journal.figures import count
+from journal.log.manifest import ManifestError, process_differences, read_manifest
 from replay.comparator import Divergence, What
 from replay.recording import DayRecording, Recording, ReplayError, read_recording
 from replay.runner import DayReplay
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from journal.log.head import Head
+    from journal.log.manifest import ProcessFacts
 from journal.log.session import day_name
 
 PROGRESS_SECONDS = 0.25
@@ -86,6 +88,7 @@ class ReplayResult:
     code_version: str  # that replays it
     seconds: float
     ways: list[WayResult] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)  # what else is not as it was recorded
 
     @property
     def identical(self) -> bool:
@@ -126,11 +129,13 @@ def replay_session(
     code_version: str,
     days: Sequence[str] = (),
     end: Head | None = None,
+    present: ProcessFacts | None = None,
 ) -> ReplayResult:
     """Decide a session's days again `times` times and compare each way with the record.
 
     `days` are IST dates, all by default; `end` is where the log is taken to end, by default its
-    durable head. Raises ReplayError when there is nothing to replay, TamperedError when the log
+    durable head; `present` is what interpreters are made of here, which the session's manifest is
+    compared with. Raises ReplayError when there is nothing to replay, TamperedError when the log
     contradicts its chain.
     """
     if times < 1:
@@ -148,11 +153,25 @@ def replay_session(
         code_versions=recording.code_versions,
         code_version=code_version,
         seconds=0.0,
+        notes=_notes(directory, present),
     )
     with _Shop(recording, times, workshop) as shop:
         result.ways = shop.run()
     result.seconds = workshop.clock() - started
     return result
+
+
+def _notes(directory: Path, present: ProcessFacts | None) -> list[str]:
+    """Return what decided bytes then and is another thing now, by the session's manifest."""
+    if present is None:
+        return []
+    try:
+        manifest = read_manifest(directory)
+    except ManifestError as error:
+        return [f"what the session was recorded with is not known: {error}"]
+    recorded = manifest.processes.values() if manifest is not None else ()
+    notes = [note for facts in recorded for note in process_differences(facts, present)]
+    return list(dict.fromkeys(notes))
 
 
 class _Task:

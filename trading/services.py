@@ -20,7 +20,7 @@ from trading.engine.configuration import (
 from trading.engine.resume import first_opening
 from trading.engine.runner import Plan, SessionRunner, World
 from trading.market.calendar import is_market_day
-from trading.market.feed import days_with_data, frames
+from trading.market.feed import days_with_data, files_of_days, frames
 from trading.market.store import MarketStore
 from trading.version import code_version
 
@@ -164,6 +164,7 @@ def _plan(wish: Wish, configuration: Configuration, store: MarketStore) -> Plan:
         frames_of=frames_of,
         code_version=code_version(),
         speed=wish.speed,
+        data=files_of_days(store, configuration.underlyings, days),
     )
 
 

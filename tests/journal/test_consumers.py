@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Any
 
+import psycopg
 import pytest
 from asgiref.sync import sync_to_async
 from channels.layers import get_channel_layer
@@ -135,3 +136,43 @@ async def test_a_role_taken_away_closes_and_a_role_changed_moves_the_socket(
     assert await communicator.receive_from(timeout=2) == "<output>now</output>"
     await operator.groups.aclear()
     assert await closing_code(communicator) == 4403
+
+
+async def test_a_page_that_stays_open_outlives_its_membership(
+    viewer: User, monkeypatch: pytest.MonkeyPatch, settings: Any
+) -> None:
+    """A group forgets who joined longer than `group_expiry` ago, an hour; here two seconds."""
+    layer = settings.CHANNEL_LAYERS["default"]
+    short = layer | {"CONFIG": layer["CONFIG"] | {"group_expiry": 2}}
+    settings.CHANNEL_LAYERS = {"default": short}
+    monkeypatch.setattr(CockpitConsumer, "recheck_seconds", 0.2)
+    communicator = socket_of(await signed_in(viewer))
+    await communicator.connect()
+    assert await communicator.receive_nothing(timeout=3.5, interval=0.5)
+    await push(Role.VIEWER, "<output>still here</output>")
+    assert await communicator.receive_from(timeout=2) == "<output>still here</output>"
+    await communicator.disconnect()
+
+
+async def test_who_reads_is_asked_again_after_a_time_it_could_not_be(
+    viewer: User, monkeypatch: pytest.MonkeyPatch, owner_url: str
+) -> None:
+    monkeypatch.setattr(CockpitConsumer, "recheck_seconds", 0.2)
+    client = await signed_in(viewer)
+    communicator = socket_of(client)
+    await communicator.connect()
+    await asyncio.to_thread(rename_table, owner_url, "django_session", "away")
+    try:
+        assert await communicator.receive_nothing(timeout=0.8)
+    finally:
+        await asyncio.to_thread(rename_table, owner_url, "away", "django_session")
+    await push(Role.VIEWER, "<output>still here</output>")
+    assert await communicator.receive_from(timeout=2) == "<output>still here</output>"
+    await sync_to_async(client.logout)()
+    assert await closing_code(communicator) == 4401
+
+
+def rename_table(owner_url: str, name: str, other: str) -> None:
+    """Let a table of the site be missing, or be there again."""
+    with psycopg.connect(owner_url) as owner:
+        owner.execute(f"ALTER TABLE app.{name} RENAME TO {other}")

@@ -18,7 +18,8 @@ from django.core.management.base import CommandError
 from brahmastra_site.launcher.environment import REPOSITORY
 from journal.log.reader import read_session
 from journal.log.verification import verify_session
-from tests.journal.log_bed import open_log, signals, write_log
+from tests.journal.log.test_run_record import begin, closing, opening, recorded
+from tests.journal.log_bed import frame, open_log, signals, write_log
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -188,3 +189,40 @@ def test_a_directory_that_cannot_be_read_is_one_line(var_dir: Path) -> None:
     for words in (["verify", "day1"], ["tail", "day1"], ["show", "day1", "2"]):
         with pytest.raises(CommandError, match=r"day1: .*Is a directory"):
             run(*words)
+
+
+# --- manifest -------------------------------------------------------------------------------------
+
+
+def test_manifest_is_printed_and_held_against_the_log(var_dir: Path) -> None:
+    with open_log(var_dir) as log, recorded(log) as record:
+        begin(record)
+        log.open_day("2025-08-29")
+        log.commit([opening("day1", 1), frame("day1", 2), closing("day1", 3)])
+    path = log.directory / "manifest.json"
+    said = run("manifest", "day1").splitlines()
+    assert said[0] == "session day1, number 1: finished"
+    assert "run 1 finished (says its own process)" in said[1]
+    assert "lines 1 to 4" in said[1]
+    assert said[-1] == "  everything it says of the log is what the log says"
+    report = json.loads(run("manifest", "day1", "--json"))
+    assert (report["holds"], report["difference"]) == (True, None)
+    assert report["manifest"] == json.loads(path.read_bytes())
+
+    path.write_bytes(path.read_bytes().replace(b'"events": 3', b'"events": 4'))
+    running = process(var_dir, "manifest", "day1")
+    said_of_it, complaint = running.communicate(timeout=30)
+    assert running.returncode == 1
+    assert "everything" not in said_of_it
+    assert complaint.splitlines() == [
+        f"CommandError: {path}: events: the manifest says 4, the log 3"
+    ]
+
+
+def test_manifest_that_is_missing_or_damaged_is_one_line(var_dir: Path) -> None:
+    directory = write_log(var_dir)
+    with pytest.raises(CommandError, match=r"manifest.json: there is none; the session's next"):
+        run("manifest", "day1")
+    (directory / "manifest.json").write_text("{")
+    with pytest.raises(CommandError, match=r"manifest.json: not a manifest \("):
+        run("manifest", "day1")

@@ -183,6 +183,18 @@ def test_a_finished_run_shows_ways_digests_and_verdict(
     assert "signal.emitted" in text
 
 
+def test_what_is_not_as_it_was_recorded_is_noted_on_the_page(
+    client: Client, operator: User, site_log: Path
+) -> None:
+    run = executed(operator, site_log)
+    assert run.result is not None
+    run.result["notes"] = ["recorded with numpy 1.26.0, replayed with 2.4.6"]
+    run.save()
+    client.force_login(operator)
+    text = words_of(client.get(f"/replay/{run.pk}/"))
+    assert "Note: recorded with numpy 1.26.0, replayed with 2.4.6." in text
+
+
 def test_a_divergence_leads_to_why_of_its_event(
     client: Client, viewer: User, operator: User, site_log: Path
 ) -> None:

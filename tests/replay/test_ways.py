@@ -10,11 +10,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import msgspec
 import psutil
 import pytest
 
 from journal.log.errors import TamperedError
 from journal.log.head import Head
+from journal.log.manifest import read_manifest, write_manifest
 from journal.log.reader import read_session
 from journal.log.session import day_files
 from replay.comparator import What
@@ -24,6 +26,7 @@ from tests.market_factory import DAYS
 from tests.replay.conftest import make_workshop
 from tests.replay.forge import bodies, forge, forge_event
 from trading.engine.engine import Engine
+from trading.process import process_facts
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -259,3 +262,21 @@ def test_the_result_is_a_json_value(log: Path, workshop: Workshop) -> None:
     assert data["identical"] is False
     assert data["ways"][0]["divergence"]["what"] == "CHANGED"
     assert data["ways"][0]["divergence"]["path"] == "$.v"
+
+
+def test_other_versions_than_the_manifests_are_noted_and_change_no_verdict(
+    log: Path, workshop: Workshop
+) -> None:
+    facts = process_facts({})
+    older = msgspec.structs.replace(facts, libraries=facts.libraries | {"numpy": "1.26.0"})
+    manifest = read_manifest(log)
+    assert manifest is not None
+    write_manifest(log, msgspec.structs.replace(manifest, processes={older.key: older}))
+    result = replay(log, workshop, times=1, present=facts)
+    now = facts.libraries["numpy"]
+    assert result.notes == [f"recorded with numpy 1.26.0, replayed with {now}"]
+    assert result.identical
+    assert replay(log, workshop, times=1, present=older).notes == []
+    (log / "manifest.json").write_text("{")
+    (note,) = replay(log, workshop, times=1, present=facts).notes
+    assert "what the session was recorded with is not known" in note

@@ -5,13 +5,16 @@ One clear line on bad input, no gap and no duplicate after kill -9.
 
 from __future__ import annotations
 
+import ctypes
 import json
 import os
+import resource
 import signal
 import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -19,6 +22,9 @@ from journal.events import BOOKKEEPING_KINDS
 from journal.log.head import read_head
 from journal.log.reader import read_session
 from journal.log.verification import verify_session
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 ROOT = Path(__file__).resolve().parents[2]
 DAY = "2026-02-26"
@@ -86,6 +92,13 @@ def wait_for_line(var_dir: Path, session: str, line: int, process: subprocess.Po
         if head is not None and head.line >= line:
             return
         time.sleep(0.002)
+
+
+def status_of(var_dir: Path, session: str) -> str:
+    """How the session stands, by a manifest that agrees with the log."""
+    result = manage(var_dir, "log", "manifest", session, "--json")
+    assert result.returncode == 0, result.stderr
+    return str(json.loads(result.stdout)["status"])
 
 
 @pytest.mark.parametrize(
@@ -161,7 +174,21 @@ def test_kill_9_anywhere_and_a_restart_lose_and_repeat_nothing(
     assert bodies_of(var_dir, "day1") == expected
     verify_session(var_dir / "sessions" / "day1")
 
-    # 4. Finished is finished.
+    # 4. The manifest names every run, and says of the log what the log says.
+    report = json.loads(manage(var_dir, "log", "manifest", "day1", "--json").stdout)
+    assert (report["holds"], report["status"]) == (True, "finished")
+    runs = report["manifest"]["runs"]
+    assert [run["status"] for run in runs] == ["crashed"] * 5 + ["finished"]
+    assert len({run["identity"]["pid"] for run in runs}) > 1
+    assert all(run["last_line"] >= run["first_line"] for run in runs)
+    calm_report = json.loads(manage(calm, "log", "manifest", "day1", "--json").stdout)
+    assert [run["status"] for run in calm_report["manifest"]["runs"]] == ["finished"]
+    assert calm_report["manifest"]["data"] == report["manifest"]["data"]
+    (source,) = report["manifest"]["log"]["sources"]
+    assert (source["seed"], source["frames"]) == (1, 740)
+    assert report["manifest"]["data"][0]["source"] == source["digest"]
+
+    # 5. Finished is finished.
     again = manage(var_dir, "trade", "--session", "day1")
     assert again.returncode != 0
     assert again.stderr.splitlines()[-1].endswith("is finished; choose another name")
@@ -173,10 +200,13 @@ def test_a_running_session_has_one_writer_stops_on_request_and_goes_on(var_dir: 
     second = manage(var_dir, "trade", "--session", "live", "--speed", "600")
     assert second.returncode != 0
     assert "being written by process" in second.stderr.splitlines()[-1]
+    assert status_of(var_dir, "live") == "running"
     process.send_signal(signal.SIGTERM)
     _, said = process.communicate(timeout=30)
     assert process.returncode != 0
     assert "run the same command again to continue" in said.splitlines()[-1]
+
+    assert status_of(var_dir, "live") == "stopped"
 
     other = manage(var_dir, "trade", "--session", "live", "--underlying", "NIFTY")
     assert other.returncode != 0
@@ -185,3 +215,66 @@ def test_a_running_session_has_one_writer_stops_on_request_and_goes_on(var_dir: 
     result = manage(var_dir, "trade", "--session", "live")
     assert result.returncode == 0, result.stderr
     verify_session(var_dir / "sessions" / "live")
+
+
+# --- a manifest that cannot be written ------------------------------------------------------------
+
+
+def _small_files_only() -> None:
+    """Let this process write no file longer than this, as a disk that is full all but a little."""
+    resource.setrlimit(resource.RLIMIT_FSIZE, (600, 600))
+
+
+def _without_override() -> None:
+    """Make the superuser's processes obey permissions, as everybody's do."""
+    drop_bounding_capability, override = 24, 1
+    ctypes.CDLL(None).prctl(drop_bounding_capability, override, 0, 0, 0)
+
+
+def restricted(
+    var_dir: Path, restrict: Callable[[], None], *arguments: str
+) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        command(*arguments),
+        cwd=ROOT,
+        env={**environment(var_dir), "PYTHONDONTWRITEBYTECODE": "1"},
+        capture_output=True,
+        text=True,
+        check=False,
+        preexec_fn=restrict,
+    )
+
+
+def test_a_disk_without_room_for_the_manifest_refuses_the_start_in_one_line(var_dir: Path) -> None:
+    result = restricted(var_dir, _small_files_only, "trade", "--session", "full")
+    assert result.returncode == 1
+    (said,) = result.stderr.splitlines()
+    assert said.endswith("sessions/full/manifest.json: cannot be written (File too large)")
+    assert not list((var_dir / "sessions" / "full").glob("*.jsonl"))
+    assert not list((var_dir / "sessions" / "full").glob(".manifest*"))
+    result = manage(var_dir, "trade", "--session", "full")
+    assert result.returncode == 0, result.stderr
+
+
+def test_a_directory_that_cannot_be_written_refuses_the_start_in_one_line(var_dir: Path) -> None:
+    manage(var_dir, "kill", "--reason", "makes the key")
+    (var_dir / "sessions" / "sealed").mkdir(parents=True)
+    (var_dir / "sessions" / "sealed" / "lock").touch()
+    (var_dir / "sessions" / "sealed").chmod(0o555)
+    try:
+        result = restricted(var_dir, _without_override, "trade", "--session", "sealed")
+    finally:
+        (var_dir / "sessions" / "sealed").chmod(0o755)
+    assert result.returncode == 1
+    (said,) = result.stderr.splitlines()
+    assert "sessions/sealed/manifest.json: cannot be written (Permission denied)" in said
+
+
+def test_a_killed_session_is_called_crashed_until_it_is_started_again(var_dir: Path) -> None:
+    process = start(var_dir, "trade", "--session", "gone", "--speed", "600")
+    wait_for_line(var_dir, "gone", 10, process)
+    process.kill()
+    process.communicate()
+    stored = json.loads((var_dir / "sessions" / "gone" / "manifest.json").read_bytes())
+    assert [run["status"] for run in stored["runs"]] == ["running"]
+    assert status_of(var_dir, "gone") == "crashed"

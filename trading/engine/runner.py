@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from journal.events import Event
 from journal.log.errors import LogError, WalOverflowError
 from journal.log.packing import pack_closed_days
+from journal.log.run_record import RunRecord
 from journal.log.session import allocate_session_number, session_directory
 from journal.log.tap import EventBus, WalTap
 from journal.log.writer import Durability, LogWriter
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
     from datetime import date
     from pathlib import Path
 
+    from journal.log.manifest import DataFile, Process
     from trading.engine.configuration import Configuration
     from trading.market.frames import MarketFrame
 
@@ -75,11 +77,14 @@ class Plan:
     speed: float | None  # times real time; None is as fast as possible
     durability: Durability = Durability.COMMIT
     pack: bool = True  # closed days
+    data: Sequence[DataFile] = ()  # the market files the frames come from
 
 
 @dataclass(frozen=True, slots=True)
 class World:
-    """What the runner may touch outside: files, the wall clock, waiting, and whether to stop."""
+    """What the runner may touch outside: files, the wall clock, waiting, and whether to stop; and
+    which process it is, for the manifest.
+    """
 
     var_dir: Path
     spool_key: str
@@ -87,6 +92,7 @@ class World:
     sleep: Callable[[float], Awaitable[None]]
     stopping: Callable[[], bool]
     progress: Callable[[str], None]
+    process: Process | None = None
 
 
 class SessionRunner:
@@ -114,15 +120,23 @@ class SessionRunner:
         session = self.plan.session
         self._directory = session_directory(self.world.var_dir, session)
         number = allocate_session_number(self.world.var_dir, session)
-        with LogWriter(
-            self._directory,
-            session=session,
-            number=number,
-            clock=self.world.clock,
-            durability=self.plan.durability,
-        ) as self._log:
+        with (
+            LogWriter(
+                self._directory,
+                session=session,
+                number=number,
+                clock=self.world.clock,
+                durability=self.plan.durability,
+            ) as self._log,
+            self._run_record() as record,
+        ):
             resumption = resume(self._directory, session)
             self._refuse_other(resumption)
+            record.start(
+                configuration_digest=self.plan.configuration.digest,
+                code_version=self.plan.code_version,
+                data=self.plan.data,
+            )
             try:
                 async with WalTap(self._log) as self._tap:
                     self._bus = EventBus()
@@ -141,6 +155,15 @@ class SessionRunner:
             for day in self.plan.days:
                 await self._run_day(day, resumption)
             await self._step("session.ended", self.engine.state.ts, {"reason": "feed ended"})
+
+    def _run_record(self) -> RunRecord:
+        return RunRecord(
+            self._log,
+            clock=self.world.clock,
+            report=self.world.progress,
+            process=self.world.process,
+            stops=(Stopped, KeyboardInterrupt),
+        )
 
     # --- where the log left off ---
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from journal.log.manifest import DataFile
 from trading.market.calendar import expires_at_us, instant_us
 from trading.market.frames import FLAG_CLOCK, ExpiryBlock, FrameSource, MarketFrame
 from trading.market.store import (
@@ -118,6 +119,20 @@ def frames(
         files = [paths[entry.accepted.digest] for entry in of_day]
         columns = _read(files, of_day, underlyings, day)
         yield from _day_frames(columns, of_day, underlyings, expiries, strikes_each_side)
+
+
+def files_of_days(
+    store: MarketStore, underlyings: Sequence[str], days: Sequence[date]
+) -> tuple[DataFile, ...]:
+    """The files of the store that `frames` reads for some days; their digests are those that
+    `frames` holds them to.
+    """
+    wanted = {day.isoformat() for day in days}
+    return tuple(
+        DataFile(entry.accepted.file, entry.accepted.digest, entry.source.digest)
+        for entry in _entries(store)
+        if any(not wanted.isdisjoint(entry.days.get(name, ())) for name in underlyings)
+    )
 
 
 def _entries(store: MarketStore) -> list[Entry]:

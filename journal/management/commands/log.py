@@ -1,4 +1,4 @@
-"""`manage.py log verify|tail|show SESSION`: the log itself, without any server."""
+"""`manage.py log verify|manifest|tail|show SESSION`: the log itself, without any server."""
 
 from __future__ import annotations
 
@@ -11,11 +11,14 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
+import msgspec
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
+from journal.live import run_status
 from journal.log.errors import LogError, TamperedError
 from journal.log.lookup import event_at, last_lines
+from journal.log.manifest import MANIFEST_FILE, check_manifest, read_manifest
 from journal.log.reader import position_of, read_after
 from journal.log.session import existing_session_directory
 from journal.log.verification import Verification, verify_session
@@ -24,6 +27,7 @@ if TYPE_CHECKING:
     from argparse import ArgumentParser
     from pathlib import Path
 
+    from journal.log.manifest import Manifest, Run
     from journal.log.reader import LogLine
 
 IST = ZoneInfo("Asia/Kolkata")
@@ -36,11 +40,12 @@ class Command(BaseCommand):
     requires_system_checks: list[str] = []  # noqa: RUF012 - Django's name
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        ways = parser.add_subparsers(dest="way", required=True, metavar="verify|tail|show")
+        ways = parser.add_subparsers(dest="way", required=True, metavar="verify|manifest|tail|show")
         verify = ways.add_parser("verify", help="check every line: chain, bytes, numbers, causes")
+        manifest = ways.add_parser("manifest", help="who ran the session; checked against the log")
         tail = ways.add_parser("tail", help="the last lines")
         show = ways.add_parser("show", help="one event, with its hash, place and causes")
-        for way in (verify, tail, show):
+        for way in (verify, manifest, tail, show):
             way.add_argument("session", help="a session's name, or a path to its directory")
             way.add_argument("--json", action="store_true", help="report as JSON")
         tail.add_argument("-n", type=int, default=10, dest="count", help="how many (default 10)")
@@ -52,6 +57,8 @@ class Command(BaseCommand):
             directory = existing_session_directory(settings.VAR_DIR, session)
             if way == "verify":
                 self._verify(directory, as_json=options["json"])
+            elif way == "manifest":
+                self._manifest(directory, as_json=options["json"])
             elif way == "tail":
                 self._tail(directory, options["count"], options["follow"], as_json=options["json"])
             else:
@@ -95,6 +102,72 @@ class Command(BaseCommand):
                 f"  {verified.unfinished} bytes after the durable head are no whole batch: "
                 "being written, or torn by a crash"
             )
+
+    # --- manifest ---
+
+    def _manifest(self, directory: Path, *, as_json: bool) -> None:
+        """Print a session's manifest, and fail when it says anything the log does not."""
+        manifest = read_manifest(directory)
+        if manifest is None:
+            raise CommandError(
+                f"{directory / MANIFEST_FILE}: there is none; the session's next start makes one"
+            )
+        checked = check_manifest(manifest, directory)
+        status = run_status(manifest, directory)
+        if as_json:
+            report = {
+                "holds": checked.difference is None,
+                "difference": checked.difference,
+                "status": status,
+                "lines_after": checked.lines_after,
+                "manifest": msgspec.to_builtins(manifest),
+            }
+            self.stdout.write(json.dumps(report))
+        else:
+            self._write_manifest(manifest, status, checked.lines_after)
+        if checked.difference is not None:
+            raise CommandError(f"{directory / MANIFEST_FILE}: {checked.difference}")
+        if not as_json:
+            self.stdout.write("  everything it says of the log is what the log says")
+
+    def _write_manifest(self, manifest: Manifest, status: str, lines_after: int) -> None:
+        log = manifest.log
+        self.stdout.write(f"session {manifest.session}, number {manifest.number}: {status}")
+        if manifest.rebuilt is not None:
+            self.stdout.write(f"  made anew from the log: {manifest.rebuilt}")
+        for number, run in enumerate(manifest.runs, start=1):
+            self._write_run(number, run, status if run is manifest.runs[-1] else run.status)
+        for key, process in manifest.processes.items():
+            libraries = ", ".join(f"{name} {is_}" for name, is_ in process.libraries.items())
+            self.stdout.write(
+                f"  process {key}: {process.python}, {libraries}, {process.libc}, {process.machine}"
+            )
+        self.stdout.write(f"  configuration {log.configuration_digest or '-'}")
+        for source in log.sources:
+            seed = "recorded" if not source.synthetic else f"synthetic, seed {source.seed}"
+            self.stdout.write(f"  {source.frames} frames from {source.digest} ({seed})")
+        for file in log.files:
+            packed = ", packed" if file.packed else ""
+            self.stdout.write(
+                f"  {file.file}  {file.lines} lines, {file.bytes} bytes{packed}, head {file.head}"
+            )
+        self.stdout.write(f"  {log.lines} lines, {log.events} events, root {log.root}")
+        if lines_after:
+            self.stdout.write(f"  {lines_after} lines were written since")
+
+    def _write_run(self, number: int, run: Run, status: str) -> None:
+        lines = f"from line {run.first_line}"
+        if run.last_line is not None:
+            wrote = run.last_line >= run.first_line
+            lines = f"lines {run.first_line} to {run.last_line}" if wrote else "no line"
+        times = " to ".join(
+            "-" if us is None else _ist(us) for us in (run.started_us, run.ended_us)
+        )
+        error = "" if run.error is None else f": {run.error}"
+        self.stdout.write(
+            f"  run {number} {status} (says {run.found}), {times}, {lines}, "
+            f"code {run.code_version or '-'}, process {run.process or '-'}{error}"
+        )
 
     # --- tail ---
 

@@ -18,6 +18,7 @@ from journal.figures import count
 from journal.log.errors import LogError
 from journal.log.session import existing_session_directory
 from replay.ways import ReplayResult, Workshop, replay_session
+from trading.process import process_facts
 from trading.version import code_version
 
 if TYPE_CHECKING:
@@ -48,6 +49,7 @@ class Command(BaseCommand):
                 times=options["times"],
                 days=options["days"],
                 code_version=code_version(),
+                present=process_facts(os.environ),
                 workshop=Workshop(
                     workers=os.cpu_count() or 1,
                     environment=os.environ,
@@ -80,6 +82,8 @@ class Command(BaseCommand):
         if owed:
             events = "event" if owed == 1 else "events"
             self.stdout.write(f"the log ends before {owed} {events} that its last input led to")
+        for note in result.notes:
+            self.stdout.write(f"note: {note}")
         if result.identical:
             self.stdout.write(result.verdict())
 

@@ -22,6 +22,7 @@ from trading.engine.configuration import ConfigurationError
 from trading.engine.runner import Stopped, World
 from trading.market.calendar import CalendarError
 from trading.market.store import StoreError
+from trading.process import this_process
 from trading.services import Wish, session_run
 
 if TYPE_CHECKING:
@@ -64,7 +65,7 @@ class Command(BaseCommand):
             )
         except Stopped:
             raise CommandError("stopped; run the same command again to continue") from None
-        except (ConfigurationError, LogError, StoreError, CalendarError) as error:
+        except (ConfigurationError, LogError, StoreError, CalendarError, OSError) as error:
             raise CommandError(str(error)) from None
         if options["json"]:
             self.stdout.write(json.dumps(asdict(outcome), sort_keys=True))
@@ -88,6 +89,7 @@ class Command(BaseCommand):
             sleep=asyncio.sleep,
             stopping=lambda: bool(stop),
             progress=self.stderr.write,
+            process=this_process(),
         )
 
 
