@@ -77,9 +77,18 @@ def _entries(values: list[Any], path: str) -> Iterator[Fact]:
     """Tell an array of objects one by one, an array of plain values on one line."""
     if any(isinstance(value, dict | list) for value in values):
         for index, value in enumerate(values):
-            yield from _members(value, f"{path}[{index}]")
+            yield from _entry(value, f"{path}[{index}]")
         return
     name = path.rpartition(".")[2]
     shown = ", ".join(said(name, value) for value in values[:LISTED])
     more = f" … {count(len(values))} in all" if len(values) > LISTED else ""
     yield Fact(path, f"{shown}{more}" if values else "none")
+
+
+def _entry(value: Any, path: str) -> Iterator[Fact]:
+    """Tell an object of plain values on one line, its name first; anything else by its members."""
+    if not isinstance(value, dict) or any(isinstance(v, dict | list) for v in value.values()):
+        yield from _members(value, path)
+        return
+    names = sorted(value, key=lambda name: (name != "name", name))
+    yield Fact(path, " · ".join(f"{name} {said(name, value[name])}" for name in names))

@@ -393,7 +393,7 @@ def test_damage_found_is_told_with_file_line_and_both_hashes(
         in desk.get(f"/journal/day1/verifications/{row.pk}/").content.decode()
     )
     files = text_of(desk.get(FILES))
-    assert "✕ does not hold : 2025-08-21.jsonl line 130" in files
+    assert "✕ does not hold at 2025-08-21.jsonl line 130" in files
 
 
 def test_stopped_and_unreadable_ones_say_so(desk: Client, operator: User, log: Path) -> None:
