@@ -42,7 +42,7 @@ from journal.verifications import (
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
 
-    from django.http import HttpRequest
+    from django.http import HttpRequest, QueryDict
 
     from journal.browsing import EventPage, LineView
     from journal.services import Download
@@ -79,7 +79,7 @@ def events(request: HttpRequest, session: str) -> HttpResponse:
 def line_detail(request: HttpRequest, session: str, line: int) -> HttpResponse:
     """One line beside the list: page, or the panel alone."""
     view = _line(session, line=line)
-    query = request.GET.urlencode()
+    query = _asked(request).urlencode()
     list_url = reverse("journal:events", args=[session])
     context = {
         "view": view,
@@ -121,13 +121,22 @@ def _line(session: str, *, line: int | None = None, seq: int | None = None) -> L
         raise Http404 from None
 
 
+def _asked(request: HttpRequest) -> QueryDict:
+    """Return the query without what a form sends empty: it is repeated in every link of a page."""
+    asked = request.GET.copy()
+    for name, value in request.GET.items():
+        if not value:
+            del asked[name]
+    return asked
+
+
 def _list_context(request: HttpRequest, page: EventPage) -> dict[str, Any]:
-    narrowing = request.GET.copy()
+    narrowing = _asked(request)
     for name in ("before", "after"):
         narrowing.pop(name, None)
     return {
         "page": page,
-        "query": request.GET.urlencode(),
+        "query": _asked(request).urlencode(),
         "narrowing": narrowing.urlencode(),
         "kinds": sorted(KINDS),
     }
