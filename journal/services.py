@@ -1,9 +1,10 @@
-"""What is done with the journal: the audit store filled, rebuilt and compared with the logs, and
-trading stopped.
+"""What is done with the journal: the audit store filled, rebuilt and compared with the logs,
+trading stopped, bytes of a log handed out.
 """
 
 from __future__ import annotations
 
+import logging
 import time
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -16,7 +17,8 @@ from django.db import connections
 
 from journal import mirror
 from journal.live import open_sessions
-from journal.log.errors import UnknownSessionError
+from journal.log.errors import LogError, UnknownSessionError
+from journal.log.extract import day_extract, extract_digest, lines_extract, packed_extract
 from journal.log.head import read_head
 from journal.log.session import (
     existing_session_directory,
@@ -24,6 +26,7 @@ from journal.log.session import (
     session_directory,
     session_names,
 )
+from journal.log.status import UNREADABLE, without_directory
 from journal.mirror import Comparison, MirrorError
 from journal.secrets import read_or_create_secret
 from journal.spool import Command, SpoolError, kill_file, write_command
@@ -32,6 +35,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
     from uuid import UUID
+
+    from journal.log.extract import Extract
+
+logger = logging.getLogger("brahmastra.journal")
 
 CHECK_PATIENCE_SECONDS = 2.0  # a mirror that follows is never this far behind
 
@@ -248,3 +255,62 @@ def _write_kill_file(var_dir: Path, text: str, problems: list[str]) -> Path | No
         problems.append(str(error))
         return None
     return path
+
+
+# --- what people do here, on the record -----------------------------------------------------------
+
+
+def put_on_record(*, kind: str, actor: str, address: str, data: dict[str, Any]) -> None:
+    """Say who verified or took what; `address` is where the actor sat (IP or `local`)."""
+    logger.info("%s by %s from %s: %s", kind, actor, address, data)
+
+
+# --- bytes handed out -----------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Download:
+    """What is handed out, and the SHA-256 of its bytes."""
+
+    extract: Extract
+    sha256: bytes
+
+
+def log_download(
+    *,
+    session: str,
+    day: str = "",
+    packed: bool = False,
+    lines: tuple[int, int] | None = None,
+    actor: str,
+    address: str,
+    var_dir: Path,
+) -> Download:
+    """Prepare a day (ISO text), the file it is `packed` in, or the `lines` from first to last, as
+    they are on disk.
+
+    Raises LogError when the log has no such day or lines, or their place cannot be found.
+    """
+    if session not in session_names(var_dir):
+        raise UnknownSessionError(f"session {session!r} has no log")
+    directory = session_directory(var_dir, session)
+    try:
+        if lines is not None:
+            extract = lines_extract(directory, *lines)
+        else:
+            extract = (packed_extract if packed else day_extract)(directory, day)
+        prepared = Download(extract=extract, sha256=extract_digest(extract))
+    except UNREADABLE as error:
+        raise LogError(without_directory(error, directory)) from error
+    put_on_record(
+        kind="log.downloaded",
+        actor=actor,
+        address=address,
+        data={
+            "session": session,
+            "file": extract.name,
+            "bytes": extract.bytes,
+            "sha256": prepared.sha256.hex(),
+        },
+    )
+    return prepared
