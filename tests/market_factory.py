@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import math
 import random
 import time
@@ -128,6 +129,7 @@ class Rig:
     configuration: Configuration = field(default_factory=factory_configuration)
     frames_of: Callable[[date], list[MarketFrame]] = day_frames
     speed: float | None = None
+    pack: bool = False  # tests look into the files of closed days
     said: list[str] = field(default_factory=list)
     on_progress: Callable[[str], None] | None = None
     stopping: Callable[[], bool] = lambda: False
@@ -145,12 +147,13 @@ class Rig:
             frames_of=self.frames_of,
             code_version="test",
             speed=self.speed,
+            pack=self.pack,
         )
         world = World(
             var_dir=self.var_dir,
             spool_key=SPOOL_KEY,
             clock=lambda: time.time_ns() // 1000,
-            sleep=time.sleep,
+            sleep=asyncio.sleep,
             stopping=self.stopping,
             progress=self._say,
         )

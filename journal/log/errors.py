@@ -35,6 +35,10 @@ class LogPoisonedError(LogError):
     """A write or sync failed; the writer acknowledges nothing more (a second fsync may lie)."""
 
 
+class WalOverflowError(LogError):
+    """More events wait for the log than may; nothing was dropped, the producer must hold back."""
+
+
 class TamperedError(LogError):
     """Stored bytes contradict the chain;
 

@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 Clock = Callable[[], int]
+EncodedEvent = tuple[Event, bytes]  # with the canonical bytes of its body
 WRITER_FORMAT = "brahmastra-log-1"
 BALLAST_BYTES = 4 * 2**20  # freed when the disk is full, so that the next start can write
 INTERVAL_US = 1_000_000
@@ -178,9 +179,17 @@ class LogWriter:
         LogPoisonedError after any I/O error, now or before, and nothing of a failed batch is
         acknowledged.
         """
-        return self._commit([(event, event.body_bytes()) for event in events])
+        return self.append(self.encode(events))
 
-    def _commit(self, bodies: Sequence[tuple[Event, bytes]]) -> int:
+    def encode(self, events: Sequence[Event]) -> list[EncodedEvent]:
+        """Return a batch as `append` takes it; CanonicalError for an event that cannot be written.
+
+        What is done to an event's data afterwards changes nothing.
+        """
+        return [(event, event.body_bytes()) for event in events]
+
+    def append(self, bodies: Sequence[EncodedEvent]) -> int:
+        """Append a batch of encoded events as `commit` does."""
         self._refuse_poisoned()
         if self._descriptor < 0:
             raise LogError(f"{self.directory}: no day is open")
@@ -194,7 +203,7 @@ class LogWriter:
                 self._make_durable()
         return self.line
 
-    def _chain(self, bodies: Sequence[tuple[Event, bytes]]) -> bytes:
+    def _chain(self, bodies: Sequence[EncodedEvent]) -> bytes:
         """Return the lines of a batch, the state of the chain moved on to its end."""
         lines: list[bytes] = []
         offset, commit, rec = self._offset, self.line + 1, self._clock()
@@ -233,7 +242,7 @@ class LogWriter:
 
     def _append_bookkeeping(self, kind: str, data: dict[str, object]) -> None:
         event = Event(session=self.session, seq=None, ts=self._clock(), kind=kind, data=data)
-        self._commit([(event, event.body_bytes())])
+        self.append(self.encode([event]))
         self.sync()
 
     def _publish(self) -> None:

@@ -1,22 +1,26 @@
 """Running a session: feed → engine → log → broker, the only place where the engine meets the world.
 
-Write-ahead: an input and what was derived from it are one durable commit; an order leaves only
-after the commit that holds its intent has returned, and its attempt is committed before it is sent.
-The clock, the paths, the sleep and the broker are arguments.
+Write-ahead: an input and what was derived from it are one batch on the bus, and the tap takes it
+into the log while the engine goes on; an order leaves only after the commit that holds its intent
+has returned, and its attempt is committed before it is sent. The clock, the paths, the sleep and
+the broker are arguments.
 """
 
 from __future__ import annotations
 
+import asyncio
 from collections import deque
 from dataclasses import dataclass
 from itertools import groupby
 from typing import TYPE_CHECKING, Any, Protocol
 
 from journal.events import Event
-from journal.log.errors import LogError
+from journal.log.errors import LogError, WalOverflowError
+from journal.log.packing import pack_closed_days
 from journal.log.run_record import RunRecord
 from journal.log.session import allocate_session_number, session_directory
-from journal.log.writer import LogWriter
+from journal.log.tap import EventBus, WalTap
+from journal.log.writer import Durability, LogWriter
 from journal.spool import (
     SpoolError,
     kill_file,
@@ -33,7 +37,7 @@ from trading.execution.paper import BROKER, PaperBroker
 from trading.market.calendar import session_hours
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Awaitable, Callable, Sequence
     from datetime import date
     from pathlib import Path
 
@@ -71,6 +75,8 @@ class Plan:
     frames_of: Callable[[date], list[MarketFrame]]
     code_version: str
     speed: float | None  # times real time; None is as fast as possible
+    durability: Durability = Durability.COMMIT
+    pack: bool = True  # closed days
     data: Sequence[DataFile] = ()  # the market files the frames come from
 
 
@@ -83,7 +89,7 @@ class World:
     var_dir: Path
     spool_key: str
     clock: Clock
-    sleep: Callable[[float], None]
+    sleep: Callable[[float], Awaitable[None]]
     stopping: Callable[[], bool]
     progress: Callable[[str], None]
     process: Process | None = None
@@ -99,37 +105,46 @@ class SessionRunner:
         self._broker = PaperBroker()
         self._intents: deque[Event] = deque()
         self._submitted: dict[str, int] = {}  # order -> seq of its order.submitted
+        self._packing: asyncio.Task[list[Path]] | None = None
         self._pace: tuple[int, int] | None = None  # (event time, wall clock) of the last change
 
     def run(self) -> Engine:
-        """Run to the end; return the engine as it ended.
+        """Run to the end, in an event loop of its own; return the engine as it ended.
 
         Raises SessionError for a finished session or another configuration, LogError when the log
         cannot be written or continued, Stopped when asked to stop.
         """
+        return asyncio.run(self._run())
+
+    async def _run(self) -> Engine:
         session = self.plan.session
-        directory = session_directory(self.world.var_dir, session)
+        self._directory = session_directory(self.world.var_dir, session)
         number = allocate_session_number(self.world.var_dir, session)
         with (
             LogWriter(
-                directory, session=session, number=number, clock=self.world.clock
+                self._directory,
+                session=session,
+                number=number,
+                clock=self.world.clock,
+                durability=self.plan.durability,
             ) as self._log,
             self._run_record() as record,
         ):
-            resumption = resume(directory, session)
+            resumption = resume(self._directory, session)
             self._refuse_other(resumption)
             record.start(
                 configuration_digest=self.plan.configuration.digest,
                 code_version=self.plan.code_version,
                 data=self.plan.data,
             )
-            self._continue(resumption)
-            if self.engine.state.next_seq == 1:
-                self._open_session(number)
-            if not self.engine.state.ended:
-                for day in self.plan.days:
-                    self._run_day(day, resumption)
-                self._step("session.ended", self.engine.state.ts, {"reason": "feed ended"})
+            try:
+                async with WalTap(self._log) as self._tap:
+                    self._bus = EventBus()
+                    self._bus.subscribe(self._tap.take)
+                    self._bus.subscribe(self._note_intents)
+                    await self._run_from(resumption, number)
+            finally:
+                await self._packed()
         return self.engine
 
     def _run_record(self) -> RunRecord:
@@ -138,8 +153,17 @@ class SessionRunner:
             clock=self.world.clock,
             report=self.world.progress,
             process=self.world.process,
-            stops=(Stopped, KeyboardInterrupt),
+            stops=(Stopped, KeyboardInterrupt, asyncio.CancelledError),
         )
+
+    async def _run_from(self, resumption: Resumption, number: int) -> None:
+        await self._continue(resumption)
+        if self.engine.state.next_seq == 1:
+            await self._open_session(number)
+        if not self.engine.state.ended:
+            for day in self.plan.days:
+                await self._run_day(day, resumption)
+            await self._step("session.ended", self.engine.state.ts, {"reason": "feed ended"})
 
     # --- where the log left off ---
 
@@ -155,7 +179,7 @@ class SessionRunner:
                 "continue it with its own or choose another name"
             )
 
-    def _continue(self, resumption: Resumption) -> None:
+    async def _continue(self, resumption: Resumption) -> None:
         """Take over the engine, write what a torn batch still owed, and settle orders between
         intent and answer.
         """
@@ -163,24 +187,25 @@ class SessionRunner:
         if self.engine.state.next_seq > 1:
             self.world.progress(f"continuing after seq {self.engine.state.next_seq - 1}")
         if resumption.owed:
-            self._log.commit(resumption.owed)
+            self._bus.publish(resumption.owed)
+            self._intents.clear()  # they are among the unsubmitted
         self._broker.restore(resumption.book())
         for submission in resumption.submissions:
             if submission.submitted is not None and not submission.cancels:
                 self._submitted[submission.intent.data["order"]] = submission.submitted.seq or 0
         for submission in resumption.unanswered():
             assert submission.submitted is not None  # noqa: S101 - that is what unanswered means
-            self._send(submission.intent, cause=(submission.submitted.seq or 0,))
+            await self._send(submission.intent, cause=(submission.submitted.seq or 0,))
         self._intents.extend(resumption.unsubmitted())
-        self._submit_intents()
+        await self._submit_intents()
 
     # --- one day ---
 
-    def _open_session(self, number: int) -> None:
+    async def _open_session(self, number: int) -> None:
         first = self.plan.days[0]
         if self._log.date is None:
-            self._log.open_day(first.isoformat())
-        self._step(
+            await self._rotate(first.isoformat())
+        await self._step(
             "session.opened",
             opening_instant(first, self.plan.frames_of(first)),
             {
@@ -191,7 +216,7 @@ class SessionRunner:
             },
         )
 
-    def _run_day(self, day: date, resumption: Resumption) -> None:
+    async def _run_day(self, day: date, resumption: Resumption) -> None:
         opened = self.engine.state.day
         iso = day.isoformat()
         if opened is not None and (iso < opened.date or (iso == opened.date and opened.closed)):
@@ -201,20 +226,20 @@ class SessionRunner:
         if opened is not None and iso == opened.date:
             after = resumption.last_feed_key
         else:
-            self._open_day(day, frames)
+            await self._open_day(day, frames)
         hours = session_hours(day)
         inputs = day_inputs(frames, open_us=hours.open_us, close_us=hours.close_us)
         remaining = (item for item in inputs if after is None or item.sort_key > after)
         for ts, group in groupby(remaining, key=lambda item: item.ts):
-            self._wait_until(ts)
-            self._take_commands()
-            self._run_instant(list(group), closing=ts >= hours.close_us)
+            await self._wait_until(ts)
+            await self._take_commands()
+            await self._run_instant(list(group), closing=ts >= hours.close_us)
         self.world.progress(f"{iso} closed at seq {self.engine.state.next_seq - 1}")
 
-    def _open_day(self, day: date, frames: list[MarketFrame]) -> None:
+    async def _open_day(self, day: date, frames: list[MarketFrame]) -> None:
         iso = day.isoformat()
         if self._log.date != iso:
-            self._log.open_day(iso)
+            await self._rotate(iso)
         ts = max(opening_instant(day, frames), self.engine.state.ts)
         data = day_data(
             day,
@@ -226,22 +251,22 @@ class SessionRunner:
             state_digest=self.engine.digest(),
         )
         self.world.progress(f"{iso} opens, {len(frames)} frames")
-        self._step("day.opened", ts, data, key=iso)
+        await self._step("day.opened", ts, data, key=iso)
 
-    def _run_instant(self, group: list[FeedInput], *, closing: bool) -> None:
+    async def _run_instant(self, group: list[FeedInput], *, closing: bool) -> None:
         """Take everything of one instant: what the broker says first, then the feed's inputs."""
         ts = group[0].ts
         for item in group:
             if item.frame is not None:
-                self._report(self._broker.match(item.frame), ts)
+                await self._report(self._broker.match(item.frame), ts)
         if closing:
-            self._report(self._broker.close_day(), ts)
+            await self._report(self._broker.close_day(), ts)
         for item in group:
-            self._step(item.kind, item.ts, item.data, key=item.key)
+            await self._step(item.kind, item.ts, item.data, key=item.key)
 
     # --- input → commit → orders ---
 
-    def _step(
+    async def _step(
         self,
         kind: str,
         ts: int,
@@ -250,7 +275,8 @@ class SessionRunner:
         key: str | None = None,
         cause: tuple[int, ...] = (),
     ) -> Event:
-        """Give one input to the engine, commit it with what it derived, then let its orders go."""
+        """Give one input to the engine, publish it with what it derived, then let its orders go."""
+        await self._make_room()
         event = Event(
             session=self.plan.session,
             seq=self.engine.next_seq,
@@ -260,18 +286,17 @@ class SessionRunner:
             cause=cause,
             key=key,
         )
-        derived = self.engine.on(event)
-        self._log.commit([event, *derived])
-        self._intents.extend(item for item in derived if item.kind == "order.intended")
+        self._bus.publish([event, *self.engine.on(event)])
         if kind not in {"order.submitted", "broker.report"}:
-            self._submit_intents()
+            await self._submit_intents()
         return event
 
-    def _submit_intents(self) -> None:
+    async def _submit_intents(self) -> None:
         """Submit what is intended, in order; answers may intend more."""
         while self._intents:
             intent = self._intents.popleft()
-            submitted = self._step(
+            await self._tap.commit()
+            submitted = await self._step(
                 "order.submitted",
                 self.engine.state.ts,
                 submission_data(intent, broker=BROKER),
@@ -280,10 +305,11 @@ class SessionRunner:
             )
             if intent.data["purpose"] != "cancel":
                 self._submitted[intent.data["order"]] = submitted.seq or 0
-            self._send(intent, cause=(submitted.seq or 0,))
+            await self._send(intent, cause=(submitted.seq or 0,))
 
-    def _send(self, intent: Event, *, cause: tuple[int, ...]) -> None:
-        """Let an order out of the house (its attempt is durable by now) and log the answer."""
+    async def _send(self, intent: Event, *, cause: tuple[int, ...]) -> None:
+        """Let an order out of the house, its attempt being durable, and log the answer."""
+        await self._tap.commit()
         ts = self.engine.state.ts
         order = order_of_intent(intent)
         if intent.data["purpose"] == "cancel":
@@ -291,17 +317,69 @@ class SessionRunner:
         else:
             reports = self._broker.submit(order, at=ts)
         for report in reports:
-            self._step("broker.report", ts, report, key=report["id"], cause=cause)
+            await self._step("broker.report", ts, report, key=report["id"], cause=cause)
 
-    def _report(self, reports: list[dict[str, Any]], ts: int) -> None:
+    async def _report(self, reports: list[dict[str, Any]], ts: int) -> None:
         for report in reports:
             cause = self._submitted[report["order"]]
-            self._step("broker.report", ts, report, key=report["id"], cause=(cause,))
-            self._submit_intents()
+            await self._step("broker.report", ts, report, key=report["id"], cause=(cause,))
+            await self._submit_intents()
+
+    def _note_intents(self, batch: Sequence[Event]) -> None:
+        self._intents.extend(event for event in batch if event.kind == "order.intended")
+
+    # --- the log ---
+
+    async def _make_room(self) -> None:
+        """Have room in the queue to the log before the engine moves on.
+
+        A feed that can wait waits. One that cannot goes into safe mode once there is room: nothing
+        new is opened, what is open may be closed, and the log says why.
+        """
+        try:
+            self._tap.require_room()
+        except WalOverflowError as overflow:
+            await self._tap.room()
+            if self.plan.speed is not None and self.engine.state.kill is None:
+                await self._fall_safe(str(overflow))
+
+    async def _fall_safe(self, reason: str) -> None:
+        now = self.world.clock()
+        await self._command(
+            {
+                "id": f"SAFE-{self.engine.next_seq}",
+                "command": "kill",
+                "arguments": {},
+                "actor": "runner",
+                "address": "local",
+                "reason": f"safe mode: {reason}",
+                "issued_at": now,
+            }
+        )
+
+    async def _rotate(self, date: str) -> None:
+        """Open a day's file, and pack the closed ones while the day goes on."""
+        await self._tap.commit()
+        self._log.open_day(date)
+        await self._packed()
+        if self.plan.pack:
+            self._packing = asyncio.create_task(
+                asyncio.to_thread(pack_closed_days, self._directory)
+            )
+
+    async def _packed(self) -> None:
+        """Wait until closed days are packed; one that cannot be stays plain, and loses nothing."""
+        if self._packing is None:
+            return
+        try:
+            await self._packing
+        except (OSError, LogError) as error:
+            self.world.progress(f"not packed: {error}")
+        self._packing = None
 
     # --- people ---
 
-    def _take_commands(self) -> None:
+    async def _take_commands(self) -> None:
         """Log and obey what waits in the spool, and the KILL file; each exactly once."""
         for path in waiting_commands(var_dir=self.world.var_dir, session=self.plan.session):
             try:
@@ -311,7 +389,7 @@ class SessionRunner:
                 self.world.progress(f"refused: {error}")
                 continue
             if command.id not in self.engine.state.command_ids:
-                self._command(
+                await self._command(
                     {
                         "id": command.id,
                         "command": command.command,
@@ -322,14 +400,15 @@ class SessionRunner:
                         "issued_at": command.issued_at,
                     }
                 )
+            await self._tap.commit()
             settle_command(path)
         if self.engine.state.kill is None and kill_file(self.world.var_dir).exists():
-            self._obey_kill_file()
+            await self._obey_kill_file()
 
-    def _obey_kill_file(self) -> None:
+    async def _obey_kill_file(self) -> None:
         path = kill_file(self.world.var_dir)
         words = path.read_text(errors="replace").strip()
-        self._command(
+        await self._command(
             {
                 "id": f"KILL-{path.stat().st_mtime_ns}",
                 "command": "kill",
@@ -341,13 +420,13 @@ class SessionRunner:
             }
         )
 
-    def _command(self, data: dict[str, Any]) -> None:
+    async def _command(self, data: dict[str, Any]) -> None:
         self.world.progress(f"{data['command']} by {data['actor']}: {data['reason']}")
-        self._step("operator.command", self.engine.state.ts, data, key=data["id"])
+        await self._step("operator.command", self.engine.state.ts, data, key=data["id"])
 
     # --- pace ---
 
-    def _wait_until(self, ts: int) -> None:
+    async def _wait_until(self, ts: int) -> None:
         """Wait until the wall clock reaches an input's time at the plan's speed, obeying commands
         meanwhile.
         """
@@ -361,7 +440,7 @@ class SessionRunner:
         from_ts, from_clock = self._pace
         due = from_clock + (ts - from_ts) / self.plan.speed
         while (now := self.world.clock()) < due:
-            self.world.sleep(min(POLL_SECONDS, (due - now) / 1e6))
-            self._take_commands()
+            await self.world.sleep(min(POLL_SECONDS, (due - now) / 1e6))
+            await self._take_commands()
             if self.world.stopping():
                 raise Stopped

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import math
 import signal
@@ -85,7 +86,7 @@ class Command(BaseCommand):
             var_dir=settings.VAR_DIR,
             spool_key=read_or_create_secret(settings.VAR_DIR / "secrets" / "spool.key"),
             clock=lambda: time.time_ns() // 1000,
-            sleep=time.sleep,
+            sleep=asyncio.sleep,
             stopping=lambda: bool(stop),
             progress=self.stderr.write,
             process=this_process(),
