@@ -165,7 +165,7 @@ def test_a_row_says_what_the_line_says(lines: list[LogLine]) -> None:
     assert (row.line, row.seq, row.ts) == (line.line, 7, line.body["ts"])
     assert (row.kind, row.key, row.cause) == ("signal.emitted", "S4:NIFTY", (6,))
     assert row.hash == line.hash
-    assert row.sentence == "did not fire: ₹ quiet"
+    assert row.sentence == "did not fire: abs_z_score 1, needed ≥ 1,000.5"
     assert page(kind="market.frame").synthetic
 
 
