@@ -15,7 +15,7 @@ import psycopg
 from django.conf import settings
 from django.db import connections
 
-from journal import mirror
+from journal import mirror, mirror_check
 from journal.live import open_sessions
 from journal.log.errors import LogError, UnknownSessionError
 from journal.log.extract import day_extract, extract_digest, lines_extract, packed_extract
@@ -27,7 +27,8 @@ from journal.log.session import (
     session_names,
 )
 from journal.log.status import UNREADABLE, without_directory
-from journal.mirror import Comparison, MirrorError
+from journal.mirror import MirrorError
+from journal.mirror_check import Comparison, Range
 from journal.secrets import read_or_create_secret
 from journal.spool import Command, SpoolError, kill_file, write_command
 
@@ -99,19 +100,24 @@ def mirror_rebuild(*, sessions: Sequence[str] = ()) -> list[Mirrored]:
         ]
 
 
-def mirror_compare(*, sessions: Sequence[str] = ()) -> list[Comparison]:
-    """Compare the audit store with the logs of the named sessions; without names with all of them,
-    and then a session that has rows and no log is a difference too.
+def mirror_compare(
+    *, sessions: Sequence[str] = (), first_line: int = 1, last_line: int | None = None
+) -> list[Comparison]:
+    """Compare the audit store with the logs of the named sessions, all their lines or a range;
+    without names with all of them, and then a session that has rows and no log is a difference too.
     """
+    lines = Range(first_line, last_line)
     directories = _directories(sessions)
     with _store("mirror") as connection:
         results = [
-            mirror.compare(connection, directory, patience_seconds=CHECK_PATIENCE_SECONDS)
+            mirror_check.compare(
+                connection, directory, patience_seconds=CHECK_PATIENCE_SECONDS, lines=lines
+            )
             for directory in directories
         ]
         if not sessions:
             known = {directory.name for directory in directories}
-            results += mirror.strays(connection, known)
+            results += mirror_check.strays(connection, known)
     return results
 
 

@@ -11,21 +11,24 @@ import io
 import os
 import shutil
 import time
-from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 import orjson
-import psycopg
 import rfc8785
 
+from brahmastra_site.bench.figure import Figure
 from brahmastra_site.bench.ground import Ground, seconds
+from brahmastra_site.bench.mirror_figures import (
+    mirror_lag,
+    mirroring_a_session,
+    mirroring_small_events,
+)
 from journal.log.canonical import canonical_bytes
 from journal.log.reader import read_file, read_session
 from journal.log.verification import verify_session
 from journal.log.writer import LogWriter
-from journal.mirror import COPY, COPY_TYPES, catch_up, row_of, session_identity
 from replay.recording import read_recording
 from replay.runner import DayRunner
 from trading.market.calendar import ist_date
@@ -38,22 +41,6 @@ if TYPE_CHECKING:
     from journal.log.reader import LogLine
 
 _MEGABYTE = 1_000_000
-
-
-@dataclass(frozen=True, slots=True)
-class Figure:
-    """A rate of ours beside a rate of its floor or peer, in one unit."""
-
-    name: str
-    value: float
-    unit: str
-    beside: str
-    beside_value: float
-
-    @property
-    def ratio(self) -> float:
-        """Ours over theirs."""
-        return self.value / self.beside_value
 
 
 def appending(ground: Ground) -> Figure:
@@ -162,37 +149,6 @@ def replaying(ground: Ground) -> Figure:
     )
 
 
-def mirroring(ground: Ground) -> Figure:
-    """Move the session into the empty audit store; the floor copies the same rows, bare."""
-    identity = session_identity(ground.directory)
-    if identity is None:
-        raise RuntimeError(f"{ground.directory} names no session")
-    with psycopg.connect(ground.environment["MIRROR_DATABASE_URL"], autocommit=True) as mirror:
-        started = time.perf_counter()
-        count = catch_up(mirror, ground.directory)
-        ours = time.perf_counter() - started
-    rows = [row_of(identity[0], line) for line in ground.lines]
-    with psycopg.connect(ground.environment["AUDIT_OWNER_URL"], autocommit=True) as owner:
-        owner.execute(
-            "CREATE TABLE app.bare (id bigint, file text, file_offset bigint, length int,"
-            " hash text, prev text, raw text)"
-        )
-        started = time.perf_counter()
-        _copy_bare(owner, rows)
-        floor = time.perf_counter() - started
-        owner.execute("DROP TABLE app.bare")
-    beside = "binary COPY of the same rows, no index"
-    return Figure("mirror a session", count / ours, "rows/s", beside, len(rows) / floor)
-
-
-def _copy_bare(connection: psycopg.Connection[Any], rows: list[tuple[Any, ...]]) -> None:
-    statement = COPY.replace("audit.event", "app.bare")
-    with connection.cursor() as cursor, cursor.copy(statement) as copy:
-        copy.set_types(COPY_TYPES)
-        for row in rows:
-            copy.write_row(row)
-
-
 def building_frames(ground: Ground) -> Figure:
     """Build every frame of the stored days; the floor has DuckDB read the same rows, bare."""
     store = MarketStore(ground.var_dir / "market")
@@ -233,6 +189,8 @@ FIGURES = (
     canonical_beside_reference,
     canonical_beside_orjson,
     replaying,
-    mirroring,
+    mirroring_a_session,
+    mirroring_small_events,
+    mirror_lag,
     building_frames,
 )

@@ -9,7 +9,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('journal', '0001_audit_store'),
+        ('journal', '0002_one_parse_a_row'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 

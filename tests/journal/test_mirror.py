@@ -23,11 +23,12 @@ from django.core.management.base import CommandError
 
 from brahmastra_site.launcher.environment import REPOSITORY
 from brahmastra_site.launcher.postgres import locate_cluster, start_postgres, stop_postgres
-from journal import mirror
+from journal import mirror, mirror_check
 from journal.log.head import Head, publish_head, read_head
 from journal.log.reader import read_session
 from journal.log.session import ID_STRIDE
 from journal.mirror import MirrorAlarm
+from journal.mirror_rows import row_of
 from tests.journal.log_bed import command, day_opened, frame, open_log, signals, write_log
 
 if TYPE_CHECKING:
@@ -122,7 +123,7 @@ def test_values_that_are_hard_to_store_compare_equal(
         writer.open_day("2025-08-29")
         writer.commit(events)
     assert mirror.catch_up(mirror_role, writer.directory) == 5
-    found = mirror.compare(mirror_role, writer.directory, patience_seconds=0)
+    found = mirror_check.compare(mirror_role, writer.directory, patience_seconds=0)
     assert found.difference == ""
     assert found.rows == 5
     stored = "SELECT payload->'data' ? 'state', payload#>>'{data,configuration,n}' FROM audit.event"
@@ -205,13 +206,13 @@ def test_an_old_head_after_a_power_cut_is_none(var_dir: Path, mirror_role: Conne
     lines = list(read_session(directory))
     publish_head(directory, Head(lines[8].file, lines[9].offset, 9, lines[8].hash))
     assert mirror.catch_up(mirror_role, directory) == 0
-    assert mirror.compare(mirror_role, directory, patience_seconds=0).rows == 9
+    assert mirror_check.compare(mirror_role, directory, patience_seconds=0).rows == 9
 
 
 def test_a_row_that_is_already_there_is_an_alarm(var_dir: Path, mirror_role: Connection) -> None:
     directory = write_log(var_dir, events=20)
     mirror_role.execute("SELECT audit.ensure_partition(1, 'day1')")
-    smuggled = mirror.row_of(1, list(read_session(directory))[7])
+    smuggled = row_of(1, list(read_session(directory))[7])
     with mirror_role.cursor() as cursor, cursor.copy(mirror.COPY) as copy:
         copy.set_types(mirror.COPY_TYPES)
         copy.write_row(smuggled)
@@ -302,7 +303,8 @@ def test_a_line_the_store_cannot_index_is_an_alarm_and_not_waited_for(
         ("UPDATE audit.event SET file_offset = 0 WHERE seq = 9", "file_offset is 0"),
         ("UPDATE audit.event SET length = 5 WHERE seq = 1", "length is 5"),
         (
-            "UPDATE audit.event SET raw = replace(raw, '\"NIFTY\"', '\"BANK\"') WHERE seq = 1",
+            "UPDATE audit.event SET raw = replace(raw, '\"spot_paise\"', '\"spot_price\"')"
+            " WHERE seq = 1",
             "raw is",
         ),
         ("DELETE FROM audit.event WHERE seq = 9", "line 10 ("),
@@ -323,7 +325,7 @@ def test_whatever_differs_is_named(
         owner.execute(change)
         for table in ("event_1", "mirror_position"):
             owner.execute(f"ALTER TABLE audit.{table} ENABLE TRIGGER USER")
-    found = mirror.compare(owner, directory, patience_seconds=0)
+    found = mirror_check.compare(owner, directory, patience_seconds=0)
     assert not found.equal
     assert difference in found.difference
     assert found.difference.startswith("session day1: ")
@@ -335,14 +337,12 @@ def test_a_row_too_many_is_named(var_dir: Path, mirror_role: Connection) -> None
     head = (directory / "head").read_bytes()
     with open_log(var_dir) as writer:
         writer.commit(signals("day1", 22, 1))
-    extra = mirror.row_of(1, list(read_session(directory))[-1])
+    extra = row_of(1, list(read_session(directory))[-1])
     (directory / "head").write_bytes(head)
-    mirror_role.execute(
-        "INSERT INTO audit.event (id, file, file_offset, length, hash, prev, raw)"
-        " VALUES (%s, %s, %s, %s, %s, %s, %s)",
-        extra,
-    )
-    found = mirror.compare(mirror_role, directory, patience_seconds=0)
+    with mirror_role.cursor() as cursor, cursor.copy(mirror.COPY) as copy:
+        copy.set_types(mirror.COPY_TYPES)
+        copy.write_row(extra)
+    found = mirror_check.compare(mirror_role, directory, patience_seconds=0)
     assert "the last stored line is not the high-water line 22" in found.difference
 
 
@@ -478,7 +478,7 @@ def test_following_keeps_up_with_a_writer_and_ends_cleanly(
     process.send_signal(signal.SIGTERM)
     _, complaints = process.communicate(timeout=10)
     assert (process.returncode, complaints) == (0, "")
-    assert mirror.compare(mirror_role, directory, patience_seconds=0).equal
+    assert mirror_check.compare(mirror_role, directory, patience_seconds=0).equal
 
 
 @pytest.mark.slow
@@ -499,7 +499,7 @@ def test_a_killed_mirror_stores_each_line_once(var_dir: Path, mirror_role: Conne
     finally:
         engine.stop()
     assert mirror.catch_up(mirror_role, directory) > 0
-    found = mirror.compare(mirror_role, directory, patience_seconds=0)
+    found = mirror_check.compare(mirror_role, directory, patience_seconds=0)
     assert found.difference == ""
     assert hashes(mirror_role) == logged(directory)
     assert kills == 6
@@ -526,10 +526,9 @@ def own_cluster(tmp_path: Path) -> Iterator[Any]:
     cluster = locate_cluster(tmp_path / "own")
     (tmp_path / "own" / "run").mkdir(parents=True, exist_ok=True)
     started = [start_postgres(cluster)]
-    migration = import_module("journal.migrations.0001_audit_store")
+    migration = import_module("journal.migrations.0002_one_parse_a_row")
     with psycopg.connect(cluster.url("brahmastra_owner"), autocommit=True) as owner:
-        owner.execute(migration.TABLES + migration.GUARDS)
-        owner.execute(migration.PARTITIONS + migration.PRIVILEGES)
+        owner.execute(migration.MAKE)
 
     def crash() -> None:
         started[-1].kill()
@@ -576,7 +575,7 @@ def test_a_killed_database_loses_and_doubles_nothing(var_dir: Path, own_cluster:
     assert said.count("mirror: the audit store is away, the logs go on: ") == 3
     assert said.count("mirror: the audit store is back; catching up") == 3
     with psycopg.connect(cluster.url("brahmastra_mirror"), autocommit=True) as connection:
-        assert mirror.compare(connection, directory, patience_seconds=0).difference == ""
+        assert mirror_check.compare(connection, directory, patience_seconds=0).difference == ""
         assert hashes(connection) == logged(directory)
 
 

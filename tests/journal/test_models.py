@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any
 import psycopg
 import pytest
 
-from journal import mirror
+from journal import mirror, mirror_check
 from journal.log.reader import read_session
 from journal.log.session import ID_STRIDE
+from journal.mirror_rows import COLUMNS, RAW, row_of
 from journal.models import Event, MirrorPosition, Session
 from tests.journal.log_bed import open_log, signals, write_log
 
@@ -20,8 +21,8 @@ if TYPE_CHECKING:
     Connection = psycopg.Connection[Any]
 
 INSERT = (
-    "INSERT INTO audit.event (id, file, file_offset, length, hash, prev, raw)"
-    " VALUES (%s, %s, %s, %s, %s, %s, %s)"
+    f"INSERT INTO audit.event ({', '.join(COLUMNS)})"  # noqa: S608 - the columns' names
+    f" VALUES ({', '.join(['%s'] * len(COLUMNS))})"
 )
 
 
@@ -95,18 +96,60 @@ def test_the_site_cannot_write_events(log: Path, web_role: Connection, statement
         web_role.execute(statement)
 
 
-@pytest.mark.parametrize("column", ["session", "seq", "kind", "ts", "key", "cause", "payload"])
-def test_a_generated_column_cannot_be_given(
-    log: Path, mirror_role: Connection, column: str
-) -> None:
+def test_the_payload_cannot_be_given(log: Path, mirror_role: Connection) -> None:
     with pytest.raises(psycopg.errors.GeneratedAlways):
-        mirror_role.execute(f"INSERT INTO audit.event (id, {column}) VALUES (1, NULL)")  # noqa: S608
+        mirror_role.execute("INSERT INTO audit.event (id, payload) VALUES (1, NULL)")
+
+
+@pytest.mark.parametrize(
+    ("column", "forged"),
+    [
+        ("session", "day2"),
+        ("seq", 77),
+        ("seq", None),
+        ("kind", "gate.decided"),
+        ("kind", "day.opened"),  # a kind that is not hashed
+        ("ts", 1),
+        ("key", "S9:NIFTY"),
+        ("key", ""),
+        ("key", None),
+        ("cause", [77]),
+        ("cause", []),
+        ("cause", [3, 3]),
+    ],
+)
+def test_no_column_can_differ_from_the_line(
+    log: Path, mirror_role: Connection, column: str, forged: object
+) -> None:
+    """What compliance searches is what was hashed, whatever the mirror says."""
+    place = COLUMNS.index(column)
+    refused = 0
+    for at in (0, 1, 5):  # a bookkeeping record, a summarised frame, a signal
+        row = _row(log, at)
+        if row[place] == forged:
+            continue
+        row[place] = forged
+        with pytest.raises(
+            psycopg.errors.CheckViolation, match=r"those_of_its_line|that_of_its_line|one_session"
+        ):
+            mirror_role.execute(INSERT, row)
+        refused += 1
+    assert refused
+
+
+@pytest.mark.parametrize("field", ["session", "seq", "kind", "ts", "key", "cause", "data"])
+def test_a_line_without_a_field_is_refused(log: Path, mirror_role: Connection, field: str) -> None:
+    """A comparison with what is not there is neither true nor false; it must not pass for true."""
+    row = _row(log, 1)  # a frame: its text is not held against the hash
+    row[RAW] = row[RAW].replace(f'"{field}":', f'"x{field}":', 1)
+    with pytest.raises(psycopg.errors.CheckViolation, match="of_its_line"):
+        mirror_role.execute(INSERT, row)
 
 
 def _row(directory: Path, at: int) -> list[Any]:
     """Return the row of a line, moved one past the end of the log so that its key is free."""
     line = list(read_session(directory))[at]
-    return list(mirror.row_of(1, line))
+    return list(row_of(1, line))
 
 
 @pytest.mark.parametrize(
@@ -115,19 +158,22 @@ def _row(directory: Path, at: int) -> list[Any]:
         (lambda row: [row[0] + 1, *row[1:]], "event_id_is_its_line"),
         (lambda row: [row[0] + 5 * ID_STRIDE, *row[1:]], "no partition"),
         (lambda row: [*row[:4], "f" * 64, *row[5:]], "event_raw_ends_with_its_hashes"),
-        (lambda row: [*row[:5], "f" * 64, row[6]], "event_raw_ends_with_its_hashes"),
-        (lambda row: [*row[:6], row[6].replace("quiet", "noisy")], "event_raw_hashes_to_its_hash"),
+        (lambda row: [*row[:5], "f" * 64, *row[6:]], "event_raw_ends_with_its_hashes"),
         (
-            lambda row: [*row[:3], row[3] + 1, *row[4:6], row[6] + " "],
+            lambda row: [*row[:6], row[6].replace("quiet", "noisy"), *row[7:]],
+            "event_raw_hashes_to_its_hash",
+        ),
+        (
+            lambda row: [*row[:3], row[3] + 1, *row[4:6], row[6] + " ", *row[7:]],
             "event_raw_ends_with_its_hashes",
         ),
         (lambda row: [*row[:3], row[3] + 1, *row[4:]], "event_length_is_its_line"),
         (lambda row: [*row[:2], -1, *row[3:]], "file_offset"),
         (
-            lambda row: [*row[:6], row[6].replace('{"cause"', '{"zause"')],
-            "event_is_canonical",
+            lambda row: [*row[:6], row[6].replace('{"cause"', '{"cause" '), *row[7:]],
+            "event_cause_is_that_of_its_line",
         ),
-        (lambda row: [*row[:6], "{"], "json"),
+        (lambda row: [*row[:6], "{", *row[7:]], "json"),
         (lambda row: row, "duplicate key"),
     ],
 )
@@ -143,7 +189,7 @@ def test_a_line_of_another_session_is_refused(
 ) -> None:
     other = write_log(var_dir, "day2", events=30)
     foreign = list(read_session(other))[-1]
-    row = mirror.row_of(1, foreign)
+    row = row_of(1, foreign)
     with pytest.raises(psycopg.errors.CheckViolation, match="event_1_is_one_session"):
         mirror_role.execute(INSERT, row)
 
@@ -247,7 +293,7 @@ def test_what_is_searched_has_an_index(
 def test_the_schema_can_be_dropped_and_rebuilt_from_the_logs_to_the_same_rows(
     log: Path, owner: Connection, mirror_role: Connection, web_role: Connection
 ) -> None:
-    migration = import_module("journal.migrations.0001_audit_store")
+    migration = import_module("journal.migrations.0002_one_parse_a_row")
     everything = [
         "SELECT e::text FROM audit.event e ORDER BY id",
         "SELECT s::text FROM audit.session s ORDER BY number",
@@ -257,7 +303,7 @@ def test_the_schema_can_be_dropped_and_rebuilt_from_the_logs_to_the_same_rows(
     assert len(before[0]) == 24
     owner.execute(migration.DROP)
     assert owner.execute("SELECT to_regclass('audit.event')").fetchone() == (None,)
-    owner.execute(migration.TABLES + migration.GUARDS + migration.PARTITIONS + migration.PRIVILEGES)
+    owner.execute(migration.MAKE)
     assert owner.execute(everything[0]).fetchall() == []
     assert mirror.catch_up(mirror_role, log) == 24
     assert [web_role.execute(query).fetchall() for query in everything] == before
@@ -269,6 +315,6 @@ def test_a_database_of_one_role_is_enough(owner: Connection, var_dir: Path) -> N
     """Elsewhere one role may own everything: it mirrors, and the triggers still hold."""
     directory = write_log(var_dir, events=10)
     assert mirror.catch_up(owner, directory) == 12
-    assert mirror.compare(owner, directory, patience_seconds=0).equal
+    assert mirror_check.compare(owner, directory, patience_seconds=0).equal
     with pytest.raises(psycopg.errors.InsufficientPrivilege):
         owner.execute("DELETE FROM audit.event")

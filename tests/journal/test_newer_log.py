@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from django.core.management import call_command
 
-from journal import mirror
+from journal import mirror, mirror_check
 from journal.events import Event
 from journal.live import Tail
 from journal.log.errors import PayloadError
@@ -70,7 +70,7 @@ def test_the_mirror_stores_it_and_compares_equal(
 ) -> None:
     lines = list(read_session(directory))
     assert mirror.catch_up(mirror_role, directory) == len(lines)
-    found = mirror.compare(mirror_role, directory, patience_seconds=0)
+    found = mirror_check.compare(mirror_role, directory, patience_seconds=0)
     assert (found.difference, found.rows) == ("", len(lines))
 
 
