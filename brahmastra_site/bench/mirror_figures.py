@@ -78,7 +78,17 @@ def mirroring_small_events(ground: Ground) -> Figure:
 
 def signal(seq: int, session: str = "signals") -> Event:
     """Return an event whose canonical bytes are about 400."""
-    conditions = [{"name": "z", "value": seq / 7, "threshold": 2.0, "met": False}]
+    condition = {
+        "name": "z",
+        "value": seq / 7,
+        "threshold": 2.5,
+        "comparison": ">=",
+        "direction": 1,
+        "scale": 1.0,
+        "headroom": seq / 7 - 2.5,
+        "met": False,
+        "reason": None,
+    }
     return Event(
         session=session,
         seq=seq,
@@ -91,9 +101,10 @@ def signal(seq: int, session: str = "signals") -> Event:
             "underlying": "NIFTY" if seq % 2 else "BANKNIFTY",
             "fired": False,
             "direction": None,
-            "conditions": conditions,
-            "reason": "no condition is met",
+            "conditions": [condition],
+            "reason": "quiet",
             "structure": None,
+            "synthetic": True,
         },
     )
 
