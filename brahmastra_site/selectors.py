@@ -15,15 +15,14 @@ from django.urls import NoReverseMatch, reverse
 
 from journal.access import Role, roles_of
 from journal.live import LiveFigures, figures_from_store
-from journal.log.head import read_head
-from journal.log.session import session_directory
-from journal.selectors import mirrored_lines
+from journal.selectors import mirror_lags
 from journal.spool import kill_file
 from replay.selectors import last_parity
 
 if TYPE_CHECKING:
     from django.http import HttpRequest
 
+    from journal.selectors import MirrorLag
     from replay.selectors import Parity
 
 # Name, address, the key after `g`. A room is listed when its address exists.
@@ -46,7 +45,7 @@ class Room:
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """Everything around a page. `mirror_behind` is None when the mirror has not begun."""
+    """Everything around a page. `mirror` is None before the session has anything durable."""
 
     rooms: tuple[Room, ...]
     roles: tuple[str, ...]
@@ -54,7 +53,7 @@ class Frame:
     may_stop: bool
     live: LiveFigures
     session: str
-    mirror_behind: int | None
+    mirror: MirrorLag | None
     parity: Parity | None
     now_us: int
     command_id: str
@@ -74,7 +73,7 @@ def frame_for(request: HttpRequest) -> Frame:
         may_stop=Role.OPERATOR in roles,
         live=live,
         session=live.session,
-        mirror_behind=_mirror_behind(live.session),
+        mirror=mirror_lags([live.session]).get(live.session) if live.session else None,
         parity=last_parity(session=live.session) if live.session else None,
         now_us=time.time_ns() // 1000,
         command_id=str(uuid4()),
@@ -91,14 +90,3 @@ def _rooms(path: str) -> list[Room]:
             continue
         rooms.append(Room(name=name, url=url, key=key, current=path.startswith(url)))
     return rooms
-
-
-def _mirror_behind(session: str) -> int | None:
-    """Return how many durable lines the mirror has not taken yet."""
-    if not session:
-        return None
-    head = read_head(session_directory(settings.VAR_DIR, session))
-    mirrored = mirrored_lines(session)
-    if head is None or mirrored is None:
-        return None
-    return max(0, head.line - mirrored)

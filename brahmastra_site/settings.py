@@ -29,6 +29,7 @@ SECRET_KEY = env.str("DJANGO_SECRET_KEY", default="") or read_or_create_secret(
 )
 ALLOWED_HOSTS = env.list("DJANGO_ALLOWED_HOSTS", default=["127.0.0.1", "localhost", "[::1]"])
 HTTPS = env.bool("DJANGO_HTTPS", default=False)
+METRICS_TOKEN = env.str("METRICS_TOKEN", default="")  # without one, only people read /metrics
 
 INSTALLED_APPS = [
     "daphne",

@@ -22,6 +22,7 @@ urlpatterns = [
     path("sign-out/", LogoutView.as_view(), name="sign-out"),
     path("live/", views.live, name="live"),
     path("stop/", views.stop, name="stop"),
+    path("metrics", views.metrics, name="metrics"),
     path("", include("trading.urls")),
     path("journal/", include("journal.urls")),
     path("replay/", include("replay.urls")),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hmac
 from typing import TYPE_CHECKING
 
 from django import forms
@@ -11,17 +12,19 @@ from django.contrib.auth.decorators import login_not_required
 from django.contrib.auth.forms import AuthenticationForm
 from django.contrib.auth.views import redirect_to_login
 from django.core.exceptions import PermissionDenied
+from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_safe
 
-from journal.access import Role, role_required
+from journal.access import Role, role_required, roles_of
+from journal.metrics import CONTENT_TYPE, metrics_text
 from journal.services import trading_kill
 
 if TYPE_CHECKING:
-    from django.http import HttpRequest, HttpResponse
+    from django.http import HttpRequest
 
 
 class SignInForm(AuthenticationForm):
@@ -94,3 +97,26 @@ def stop(request: HttpRequest) -> HttpResponse:
         reached = ", ".join(killed.sessions) or "none is open"
         messages.success(request, f"Trading is stopped. Open sessions told: {reached}.")
     return redirect("home")
+
+
+@login_not_required
+@require_safe
+@never_cache
+def metrics(request: HttpRequest) -> HttpResponse:
+    """Figures for a monitor: for every role, and for whoever shows the token of the house.
+
+    A monitor cannot sign in: without either it is told 401 and not sent to a form.
+    """
+    if not _shows_token(request.headers.get("Authorization", "")):
+        if not request.user.is_authenticated:
+            refused = HttpResponse("A token or a role is needed.\n", CONTENT_TYPE, status=401)
+            refused.headers["WWW-Authenticate"] = "Bearer"
+            return refused
+        if not roles_of(request.user):
+            raise PermissionDenied
+    return HttpResponse(metrics_text(), CONTENT_TYPE)
+
+
+def _shows_token(authorization: str) -> bool:
+    wanted = f"Bearer {settings.METRICS_TOKEN}".encode()
+    return bool(settings.METRICS_TOKEN) and hmac.compare_digest(authorization.encode(), wanted)

@@ -81,7 +81,7 @@ def compare(
         identity = session_identity(directory)
         if identity is None:
             return Comparison(name, 0, "", f"session {name}: the log is empty")
-        last = _last_line(lines, head)
+        last = _last_line(name, lines, head)
         _wait_for(connection, identity, last, patience_seconds)
         rows, digest, difference = _first_difference(
             connection, directory, identity, Range(lines.first, last), whole=lines.last is None
@@ -91,12 +91,12 @@ def compare(
     return Comparison(name, rows, digest, difference and f"session {name}: {difference}")
 
 
-def _last_line(lines: Range, head: Head) -> int:
+def _last_line(name: str, lines: Range, head: Head) -> int:
     last = head.line if lines.last is None else lines.last
     if not 1 <= lines.first <= last <= head.line:
         raise MirrorError(
-            f"lines {lines.first} to {last}: expected a range within 1 to {head.line}, "
-            "the durable lines"
+            f"session {name}: lines {lines.first} to {last}: expected a range within 1 to "
+            f"{head.line}, the durable lines"
         )
     return last
 

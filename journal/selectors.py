@@ -7,6 +7,7 @@ The store is an index of the log. A public id is (session name, seq); the store'
 from __future__ import annotations
 
 import json
+import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -18,8 +19,10 @@ from journal.events import public_id
 from journal.live import run_status
 from journal.log.chain import chained_hash, split_line
 from journal.log.day_file import open_day_file
+from journal.log.errors import LogError
 from journal.log.head import Head, read_head
 from journal.log.manifest import ManifestError, read_manifest
+from journal.log.reader import Position, read_after
 from journal.log.session import (
     ID_STRIDE,
     day_files,
@@ -30,6 +33,7 @@ from journal.log.session import (
 from journal.log.status import UNREADABLE
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
     from journal.log.manifest import RunStatus
@@ -105,24 +109,36 @@ class DayRow:
 
 
 @dataclass(frozen=True, slots=True)
+class MirrorLag:
+    """How far the mirror is behind a session's durable head.
+
+    `mirrored` is the last line the store has, 0 before it has any; `age_us` how long ago the oldest
+    line it has not was written: 0 at the head, None when the log does not say.
+    """
+
+    session: str
+    durable: int
+    mirrored: int
+    age_us: int | None
+
+    @property
+    def behind(self) -> int:
+        """Durable lines the mirror has not taken yet."""
+        return max(0, self.durable - self.mirrored)
+
+
+@dataclass(frozen=True, slots=True)
 class SessionRow:
-    """A session: its files, its durable head, how far the mirror has come (None: nothing), and how
-    its newest run stands.
+    """A session: its files, its durable head, how far the mirror is behind it (None before anything
+    is durable), and how its newest run stands.
     """
 
     name: str
     number: int
     days: tuple[DayRow, ...]
     head: Head | None
-    mirrored: int | None
+    lag: MirrorLag | None
     status: RunStatus
-
-    @property
-    def behind(self) -> int | None:
-        """Durable lines the mirror has not taken yet; None when there is nothing to compare."""
-        if self.head is None or self.mirrored is None:
-            return None
-        return max(0, self.head.line - self.mirrored)
 
 
 def session_numbers(var_dir: Path) -> dict[str, int]:
@@ -198,7 +214,7 @@ def session_list() -> list[SessionRow]:
     var_dir = settings.VAR_DIR
     numbers = session_numbers(var_dir)
     known = [(numbers[name], name) for name in session_names(var_dir) if name in numbers]
-    mirrored = _mirrored([number for number, _name in known])
+    lags = mirror_lags([name for _number, name in known])
     rows = []
     for number, name in sorted(known, reverse=True):
         directory = session_directory(var_dir, name)
@@ -211,7 +227,7 @@ def session_list() -> list[SessionRow]:
                 number=number,
                 days=days,
                 head=read_head(directory),
-                mirrored=mirrored.get(number),
+                lag=lags.get(name),
                 status=_status(directory),
             )
         )
@@ -227,30 +243,43 @@ def _status(directory: Path) -> RunStatus:
     return run_status(manifest, directory)
 
 
-def mirrored_lines(session: str) -> int | None:
-    """Return the last line of a session the audit store holds, or None; one query."""
-    number = session_numbers(settings.VAR_DIR).get(session)
-    return None if number is None else _mirrored([number]).get(number)
-
-
-def _mirrored(numbers: list[int]) -> dict[int, int]:
-    if not numbers:
+def mirror_lags(sessions: Sequence[str]) -> dict[str, MirrorLag]:
+    """Return how far the mirror is behind each of the sessions that have a head; one query."""
+    if not sessions:
         return {}
     with connection.cursor() as cursor:
-        cursor.execute(
-            """
-            SELECT wanted.number,
-                   (SELECT max(id) FROM audit.event
-                     WHERE id >= wanted.number * %(stride)s
-                       AND id < (wanted.number + 1) * %(stride)s)
-              FROM unnest(%(numbers)s::bigint[]) AS wanted(number)
-            """,
-            {"stride": ID_STRIDE, "numbers": numbers},
-        )
-        return {
-            number: newest - number * ID_STRIDE for number, newest in cursor if newest is not None
-        }
+        cursor.execute(_POSITIONS, {"sessions": list(sessions)})
+        positions = {name: Position(*place) for name, *place in cursor}
+    found = (_lag(name, positions.get(name)) for name in sessions)
+    return {lag.session: lag for lag in found if lag is not None}
 
+
+def _lag(session: str, position: Position | None) -> MirrorLag | None:
+    directory = session_directory(settings.VAR_DIR, session)
+    head = read_head(directory)
+    if head is None:
+        return None
+    position = position if position is not None and position.line else None
+    mirrored = position.line if position else 0
+    age_us = _age_us(directory, position) if mirrored < head.line else 0
+    return MirrorLag(session=session, durable=head.line, mirrored=mirrored, age_us=age_us)
+
+
+def _age_us(directory: Path, position: Position | None) -> int | None:
+    """Return how long ago the line after a position was written; None when it cannot be read."""
+    try:
+        for line in read_after(directory, position, max_lines=1):
+            return max(0, time.time_ns() // 1000 - line.rec)
+    except (LogError, OSError):
+        return None
+    return None
+
+
+_POSITIONS = """
+    SELECT s.name, p.file, p.file_offset, p.line, p.hash
+      FROM audit.mirror_position p JOIN audit.session s USING (number)
+     WHERE s.name = ANY(%(sessions)s)
+"""
 
 COLUMNS = """
     e.session, e.id & 1099511627775, e.seq, e.ts, e.kind, e.key, e.cause, e.payload->'data',

@@ -78,6 +78,7 @@ def mirroring_small_events(ground: Ground) -> Figure:
 
 def signal(seq: int, session: str = "signals") -> Event:
     """Return an event whose canonical bytes are about 400."""
+    underlying = "NIFTY" if seq % 2 else "BANKNIFTY"
     condition = {
         "name": "z",
         "value": seq / 7,
@@ -94,11 +95,11 @@ def signal(seq: int, session: str = "signals") -> Event:
         seq=seq,
         ts=1_772_077_560_000_000 + seq,
         kind="signal.emitted",
-        key="S4:NIFTY" if seq % 2 else "S4:BANKNIFTY",
+        key=f"S4:{underlying}",
         cause=(seq - 1,) if seq > 1 else (),
         data={
             "strategy": "S4",
-            "underlying": "NIFTY" if seq % 2 else "BANKNIFTY",
+            "underlying": underlying,
             "fired": False,
             "direction": None,
             "conditions": [condition],

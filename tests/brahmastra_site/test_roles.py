@@ -37,6 +37,7 @@ EXPECTED: dict[str, tuple[int, ...]] = {
     "sign-in/": (200, 302, 302, 302, 302, 302),
     "sign-out/": (302, 405, 405, 405, 405, 405),
     "live/": LOOK,
+    "metrics": (401, 403, 200, 200, 200, 200),
     "stop/": (302, 403, 403, 200, 403, 403),
     "signals/": LOOK,
     "signals/<slug:session>/<int:seq>/": LOOK,

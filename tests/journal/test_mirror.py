@@ -11,6 +11,7 @@ import subprocess
 import sys
 import threading
 import time
+import tracemalloc
 from dataclasses import replace
 from importlib import import_module
 from io import StringIO
@@ -23,7 +24,8 @@ from django.core.management.base import CommandError
 
 from brahmastra_site.launcher.environment import REPOSITORY
 from brahmastra_site.launcher.postgres import locate_cluster, start_postgres, stop_postgres
-from journal import mirror, mirror_check
+from journal import mirror, mirror_check, mirror_rows
+from journal.log.canonical import recanonical_bytes
 from journal.log.head import Head, publish_head, read_head
 from journal.log.reader import read_session
 from journal.log.session import ID_STRIDE
@@ -154,6 +156,38 @@ def test_two_mirrors_at_once_store_each_line_once(
     assert sum(moved) == 204
     assert len(moved) == 4
     assert hashes(mirror_role) == logged(directory)
+
+
+@pytest.mark.parametrize("kind", ["market.frame", "day.opened"])
+def test_a_summary_is_spliced_into_the_bytes_of_its_line(var_dir: Path, kind: str) -> None:
+    """Its text is what encoding the whole body again would give."""
+    with open_log(var_dir) as writer:
+        writer.open_day("2025-08-29")
+        writer.commit([day_opened("day1", 1), frame("day1", 2)])
+    (line,) = (line for line in read_session(writer.directory) if line.body["kind"] == kind)
+    data = mirror_rows.summary(kind, line.body["data"])
+    body = recanonical_bytes(line.body | {"data": data})
+    tail = line.raw[line.raw.rindex(b',"log":{') : -1]
+    assert mirror_rows.stored_text(line).encode() == b'{"event":{"body":' + body + tail
+    assert len(data) == len(json.loads(body)["data"])
+
+
+def test_memory_does_not_grow_with_the_log(
+    var_dir: Path, mirror_role: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(mirror, "BATCH_LINES", 100_000)  # one batch, however long
+
+    def peak(name: str, events: int) -> int:
+        directory = write_log(var_dir, name, events=events)
+        tracemalloc.start()
+        try:
+            assert mirror.catch_up(mirror_role, directory) == events + 2
+            return tracemalloc.get_traced_memory()[1]
+        finally:
+            tracemalloc.stop()
+
+    peak("warm-up", 100)
+    assert peak("ten", 10_000) < peak("one", 1_000) + 100_000
 
 
 # --- alarms ---------------------------------------------------------------------------------------
@@ -359,6 +393,70 @@ def test_a_session_without_a_log_is_a_difference(var_dir: Path, mirror_role: Con
     with pytest.raises(CommandError, match="session gone: is in the store and has no log"):
         run("--check")
     assert "store equals the log" in run("day1", "--check")
+
+
+def test_a_range_of_lines_is_compared(var_dir: Path, mirror_role: Connection) -> None:
+    directory = write_log(var_dir, days=3, events=20)
+    run()
+    for first, last in ((1, 1), (1, 22), (7, 7), (22, 23), (23, 44), (30, 66), (66, 66)):
+        said = run("day1", "--check", f"--from={first}", f"--to={last}")
+        assert f"these lines of the log: {last - first + 1} rows, head " in said
+        assert said.strip().endswith(logged(directory)[last - 1])
+    assert "these lines of the log: 37 rows" in run("day1", "--check", "--from=30")
+    assert "these lines of the log: 30 rows" in run("day1", "--check", "--to=30")
+
+
+@pytest.mark.parametrize("words", [["--from=0"], ["--to=67"], ["--from=9", "--to=8"], ["--to=0"]])
+def test_a_range_that_is_none_is_refused(
+    var_dir: Path, mirror_role: Connection, words: list[str]
+) -> None:
+    write_log(var_dir, days=3, events=20)
+    run()
+    with pytest.raises(CommandError, match="expected a range within 1 to 66, the durable lines"):
+        run("day1", "--check", *words)
+
+
+def test_a_range_goes_with_a_check_of_one_session(var_dir: Path, audit_store: None) -> None:
+    write_log(var_dir)
+    for words in (["--from=1"], ["day1", "--from=1"], ["--check", "--to=3"]):
+        with pytest.raises(CommandError, match="go with --check and one session"):
+            run(*words)
+
+
+def test_what_differs_is_found_in_its_range_alone(var_dir: Path, owner: Connection) -> None:
+    directory = write_log(var_dir, events=20)
+    mirror.catch_up(owner, directory)
+    with owner.transaction():
+        owner.execute("ALTER TABLE audit.event_1 DISABLE TRIGGER USER")
+        owner.execute("UPDATE audit.event SET file_offset = 7 WHERE seq = 9")
+        owner.execute("DELETE FROM audit.event WHERE seq = 15")
+        owner.execute("ALTER TABLE audit.event_1 ENABLE TRIGGER USER")
+
+    def difference(first: int, last: int) -> str:
+        lines = mirror_check.Range(first, last)
+        return mirror_check.compare(owner, directory, patience_seconds=0, lines=lines).difference
+
+    assert difference(1, 9) == ""
+    assert "line 10 (" in difference(10, 10)
+    assert difference(11, 15) == ""  # though the store is wrong about where line 11 begins
+    assert "line 16 (" in difference(11, 20)
+    assert difference(17, 22) == ""  # though the store has no line 16
+
+
+def test_a_check_while_a_mirror_follows(var_dir: Path, mirror_role: Connection) -> None:
+    process = follow(var_dir)
+    engine = Engine(open_log(var_dir))
+    directory = var_dir / "sessions" / "day1"
+    try:
+        wait_until(lambda: len(hashes(mirror_role)) > 200)
+        for lines in (None, mirror_check.Range(100), mirror_check.Range(150, 200)):
+            found = mirror_check.compare(mirror_role, directory, patience_seconds=20, lines=lines)
+            assert found.difference == ""
+            assert found.rows > 50
+    finally:
+        engine.stop()
+        process.kill()
+        process.communicate()
 
 
 def test_comparing_as_json(var_dir: Path, mirror_role: Connection) -> None:

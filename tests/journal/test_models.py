@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 import psycopg
 import pytest
 
+from brahmastra_site.launcher.environment import REPOSITORY
 from journal import mirror, mirror_check
 from journal.log.reader import read_session
 from journal.log.session import ID_STRIDE
@@ -309,6 +312,29 @@ def test_the_schema_can_be_dropped_and_rebuilt_from_the_logs_to_the_same_rows(
     assert [web_role.execute(query).fetchall() for query in everything] == before
     with pytest.raises(psycopg.errors.InsufficientPrivilege):
         owner.execute("TRUNCATE audit.event_1")
+
+
+def migrate(*target: str) -> None:
+    words = [sys.executable, "manage.py", "migrate", "--verbosity=0", "journal", *target]
+    subprocess.run(words, cwd=REPOSITORY, check=True)
+
+
+def test_a_store_of_before_migrates_and_is_filled_again(log: Path, owner: Connection) -> None:
+    """As `make run` does on a database of an earlier version: migrate, then the mirror goes on."""
+    old_columns = ", ".join(COLUMNS[: RAW + 1])
+    rows = [row_of(1, line)[: RAW + 1] for line in read_session(log)]
+    migrate("0001")
+    try:
+        owner.execute("SELECT audit.ensure_partition(1, 'day1')")
+        for row in rows:
+            marks = ", ".join(["%s"] * len(row))
+            owner.execute(f"INSERT INTO audit.event ({old_columns}) VALUES ({marks})", row)  # noqa: S608
+        owner.execute("UPDATE audit.mirror_position SET line = 24")
+    finally:
+        migrate()
+    assert mirror.catch_up(owner, log) == len(rows) == 24
+    found = mirror_check.compare(owner, log, patience_seconds=0)
+    assert (found.difference, found.rows) == ("", 24)
 
 
 def test_a_database_of_one_role_is_enough(owner: Connection, var_dir: Path) -> None:

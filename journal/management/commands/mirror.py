@@ -15,6 +15,8 @@ from journal.mirror import MirrorError
 if TYPE_CHECKING:
     from argparse import ArgumentParser
 
+    from journal.mirror_check import Comparison
+
 
 class Command(BaseCommand):
     help = (
@@ -28,6 +30,12 @@ class Command(BaseCommand):
         way.add_argument("--follow", action="store_true", help="go on until SIGTERM or Ctrl-C")
         way.add_argument("--rebuild", action="store_true", help="drop the rows and fill them again")
         way.add_argument("--check", action="store_true", help="compare every row with the logs")
+        parser.add_argument(
+            "--from", dest="first_line", type=int, metavar="LINE", help="with --check: from here"
+        )
+        parser.add_argument(
+            "--to", dest="last_line", type=int, metavar="LINE", help="with --check: up to here"
+        )
         parser.add_argument("--json", action="store_true", help="report as JSON")
 
     def handle(
@@ -37,13 +45,23 @@ class Command(BaseCommand):
         follow: bool,
         rebuild: bool,
         check: bool,
+        first_line: int | None,
+        last_line: int | None,
         **options: Any,
     ) -> None:
+        ranged = first_line is not None or last_line is not None
+        if ranged and not (check and len(session) == 1):
+            raise CommandError("--from and --to go with --check and one session")
         try:
             if follow:
                 self._follow(session)
             elif check:
-                self._check(session, as_json=options["json"])
+                results = services.mirror_compare(
+                    sessions=session,
+                    first_line=1 if first_line is None else first_line,
+                    last_line=last_line,
+                )
+                self._tell(results, ranged=ranged, as_json=options["json"])
             else:
                 act = services.mirror_rebuild if rebuild else services.mirror_catch_up
                 self._report(act(sessions=session), as_json=options["json"])
@@ -74,14 +92,14 @@ class Command(BaseCommand):
         if not done:
             self.stdout.write("no session has a log yet")
 
-    def _check(self, sessions: list[str], *, as_json: bool) -> None:
-        results = services.mirror_compare(sessions=sessions)
+    def _tell(self, results: list[Comparison], *, ranged: bool, as_json: bool) -> None:
+        compared = "these lines of the log" if ranged else "the log"
         if as_json:
             self.stdout.write(json.dumps([asdict(one) | {"equal": one.equal} for one in results]))
         for one in results:
             if one.equal and not as_json:
                 self.stdout.write(
-                    f"{one.session}: store equals the log: {one.rows} rows, head {one.head}"
+                    f"{one.session}: store equals {compared}: {one.rows} rows, head {one.head}"
                 )
         differences = [one.difference for one in results if not one.equal]
         if differences:
