@@ -1,6 +1,7 @@
 # The commands of the house. Needs python3.11 (with its venv module) and make; everything else comes from pip wheels.
 #   make run     start everything, run a session on synthetic data, serve the site   (PORT=8000 VAR_DIR=var)
 #   make test    the whole suite, then the browser tests
+#   make soak    the faults of the log at full length (half an hour); docs/soak.md keeps the figures
 #   make bench   what it costs, beside a floor or a peer measured in the same run
 #   make picture   take the README's picture again
 #   make docs    write docs/events.md from the payload structs again
@@ -15,7 +16,7 @@ INSTALLED := .venv/installed-$(call digest,requirements.txt)
 INSTALLED_DEV := .venv/installed-dev-$(call digest,requirements.txt requirements-dev.txt)
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: setup setup-dev run test bench picture docs lint clean
+.PHONY: setup setup-dev run test soak bench picture docs lint clean
 
 setup: $(INSTALLED)
 
@@ -46,6 +47,10 @@ test: $(INSTALLED_DEV)
 	$(VENV) -m pytest -n auto -m 'not e2e' || code=$$?; \
 	$(VENV) -m pytest -m e2e || code=$$?; \
 	exit $$code
+
+soak: $(INSTALLED_DEV)
+	@BRAHMASTRA_SOAK=1 $(VENV) -m pytest -n 2 tests/journal/log/test_writer.py tests/journal/log/test_fuzz.py \
+		tests/journal/log/test_faults.py tests/journal/test_mirror.py --durations=10
 
 bench: $(INSTALLED_DEV)
 	@exec $(VENV) -m brahmastra_site.bench

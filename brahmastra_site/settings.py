@@ -186,6 +186,11 @@ CELERY_WORKER_MAX_TASKS_PER_CHILD = 20
 CELERY_WORKER_SOFT_SHUTDOWN_TIMEOUT = 5.0
 CELERY_TASK_ROUTES = {"replay.tasks.replay_run_task": {"queue": "replay"}}
 CELERY_BEAT_SCHEDULE = {
+    "range-verifications-reap": {
+        "task": "journal.tasks.range_verifications_reap_task",
+        "schedule": 10.0,
+        "options": {"expires": 10.0},
+    },
     "replay-runs-reap": {
         "task": "replay.tasks.replay_runs_reap_task",
         "schedule": 10.0,

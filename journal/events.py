@@ -52,7 +52,7 @@ DESK_KINDS = frozenset(
         "desk.sign_in_failed",
         "desk.locked_out",
         "desk.stop_pressed",
-        "desk.exported",
+        "desk.downloaded",
         "desk.verification_asked",
         "desk.replay_asked",
         "desk.mirror_rebuilt",

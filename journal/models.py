@@ -1,16 +1,21 @@
-"""The audit store as the site reads it: an index of the logs that only the mirror fills.
+"""The audit store as the site reads it, an index of the logs that only the mirror fills; and the
+range verifications people ask for on the site.
 
-No model here is managed: the tables, their constraints, partitions, triggers and privileges are
-made by the migrations, and the database refuses any change of a row.
+The models of the audit store are not managed: the tables, their constraints, partitions, triggers
+and privileges are made by the migrations, and the database refuses any change of a row. A
+verification is an ordinary row of schema `app`.
 """
 
 from __future__ import annotations
 
+import uuid
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
+from django.conf import settings
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
+from django.db.models import Q
 
 from journal.events import public_id
 from journal.log.session import ID_STRIDE
@@ -130,3 +135,65 @@ class MirrorPosition(models.Model):
 
     def __str__(self) -> str:
         return f"{self.session_id}: line {self.line}"
+
+
+class RangeVerification(models.Model):
+    """One verification of a session's log, or of a part of it. The row says how it stands; Celery
+    only carries it.
+    """
+
+    class State(models.TextChoices):
+        QUEUED = "QUEUED", "waiting for a worker"
+        RUNNING = "RUNNING", "running"
+        HOLDS = "HOLDS", "holds"
+        BROKEN = "BROKEN", "does not hold"
+        FAILED = "FAILED", "could not be read"
+        STOPPED = "STOPPED", "stopped"
+
+    ACTIVE = (State.QUEUED, State.RUNNING)
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    session = models.TextField()
+    asked = models.TextField()  # the range in words; the same words are the same range
+    whole = models.BooleanField()  # everything, the durable head included
+    first_line = models.PositiveBigIntegerField()
+    last_line = models.PositiveBigIntegerField()  # of the whole: the head when it was asked for
+    state = models.TextField(choices=State, default=State.QUEUED)
+    attempt = models.PositiveSmallIntegerField(default=1)  # 1 + requeues
+    done_lines = models.PositiveBigIntegerField(default=0)
+    total_lines = models.PositiveBigIntegerField(default=0)  # 0 before they are counted
+    result = models.JSONField(null=True, blank=True)  # what was found: see journal.verifications
+    error = models.TextField(blank=True, default="")
+    requested_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+"
+    )
+    stopped_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, blank=True, related_name="+"
+    )
+    created_at = models.DateTimeField()
+    heartbeat_at = models.DateTimeField()  # last sign of life; of a queued one, when it was sent
+    stop_requested_at = models.DateTimeField(null=True, blank=True)
+    started_at = models.DateTimeField(null=True, blank=True)
+    finished_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        constraints = [  # noqa: RUF012 - Django's own declaration
+            models.UniqueConstraint(
+                fields=["session", "asked"],
+                condition=Q(state__in=["QUEUED", "RUNNING"]),
+                name="range_verification_active_once",
+            ),
+        ]
+        indexes = [  # noqa: RUF012 - Django's own declaration
+            models.Index(
+                fields=["session", "-created_at", "-id"], name="range_verification_newest"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.session}: {self.asked}"
+
+    @property
+    def active(self) -> bool:
+        """Whether it waits or runs."""
+        return self.state in self.ACTIVE

@@ -28,11 +28,13 @@ from journal.log.reader import Position, read_after
 from journal.log.session import (
     DESK_NUMBER,
     DESK_SESSION,
+    ID_STRIDE,
     day_files,
     log_names,
     session_directory,
     sessions_directory,
 )
+from journal.log.status import UNREADABLE
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -175,6 +177,8 @@ def walk_get(*, session: str, seq: int) -> Walk:
     Found by walking `cause` alone. Standing facts (`STANDING_KINDS`) are shown and not walked
     through. Raises UnknownEventError.
     """
+    if seq >= ID_STRIDE:  # more than a session may have
+        raise UnknownEventError(f"{session}.{seq}")
     with connection.cursor() as cursor:
         cursor.execute(
             _WALK,
@@ -185,7 +189,7 @@ def walk_get(*, session: str, seq: int) -> Walk:
                 "limit": WALK_LIMIT + 1,
             },
         )
-        events = [_stored(row) for row in cursor]
+        events = [stored_event(row) for row in cursor]
     asked = next((event for event in events if event.seq == seq), None)
     if asked is None:
         raise UnknownEventError(f"{session}.{seq}")
@@ -197,14 +201,16 @@ def raw_event_get(*, session: str, seq: int) -> RawEvent:
 
     When the file is gone, the store's copy (a summary for frames). Raises UnknownEventError.
     """
+    if seq >= ID_STRIDE:  # more than a session may have
+        raise UnknownEventError(f"{session}.{seq}")
     with connection.cursor() as cursor:
         cursor.execute(_RAW, {"session": session, "seq": seq})
         row = cursor.fetchone()
     if row is None:
         raise UnknownEventError(f"{session}.{seq}")
-    event = _stored(row[:-4])
+    event = stored_event(row[:-4])
     raw, offset, length, first_line = row[-4:]
-    line = _line_from_log(session, event.file, offset, length)
+    line = line_from_log(session, event.file, offset, length)
     holds = False
     if line is not None:
         try:
@@ -305,7 +311,7 @@ _POSITIONS = """
      WHERE s.name = ANY(%(sessions)s)
 """
 
-_COLUMNS = """
+COLUMNS = """
     e.session, e.id & 1099511627775, e.seq, e.ts, e.kind, e.key, e.cause, e.payload->'data',
     e.hash, e.prev, e.file
 """
@@ -338,7 +344,7 @@ _WALK = f"""
          WHERE e.id >= bounds.first AND e.id < bounds.after AND e.cause @> ARRAY[up.seq]
            AND e.kind <> ALL(%(standing)s)
     )
-    SELECT {_COLUMNS} FROM bounds, audit.event e
+    SELECT {COLUMNS} FROM bounds, audit.event e
      WHERE e.id >= bounds.first AND e.id < bounds.after
        AND e.seq IN (
            SELECT seq FROM asked UNION SELECT seq FROM down
@@ -349,7 +355,7 @@ _WALK = f"""
 
 _RAW = f"""
     WITH {_BOUNDS}
-    SELECT {_COLUMNS}, e.raw, e.file_offset, e.length,
+    SELECT {COLUMNS}, e.raw, e.file_offset, e.length,
            (SELECT max(o.id) & 1099511627775 FROM audit.event o
              WHERE o.id >= bounds.first AND o.id <= e.id AND o.kind = 'log.opened')
       FROM bounds, audit.event e
@@ -357,7 +363,8 @@ _RAW = f"""
 """  # noqa: S608 - made of the constants above alone
 
 
-def _stored(row: tuple[Any, ...]) -> StoredEvent:
+def stored_event(row: tuple[Any, ...]) -> StoredEvent:
+    """Return the event of a row of `COLUMNS`."""
     session, line, seq, ts, kind, key, cause, data, digest, prev, file = row
     return StoredEvent(
         session=session,
@@ -374,13 +381,13 @@ def _stored(row: tuple[Any, ...]) -> StoredEvent:
     )
 
 
-def _line_from_log(session: str, file: str, offset: int, length: int) -> bytes | None:
-    path = session_directory(settings.VAR_DIR, session) / file
+def line_from_log(session: str, file: str, offset: int, length: int) -> bytes | None:
+    """Return the bytes at a place of a session's log; None when the file is gone or too short."""
     try:
-        with open_day_file(path) as log:
+        with open_day_file(session_directory(settings.VAR_DIR, session) / file) as log:
             log.seek(offset)
-            return log.read(length)
-    except (OSError, LogError):
+            return log.read(length) or None
+    except UNREADABLE:
         return None
 
 

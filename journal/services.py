@@ -1,5 +1,5 @@
-"""What is done with the journal: the audit store filled, rebuilt and compared with the logs, and
-trading stopped.
+"""What is done with the journal: the audit store filled, rebuilt and compared with the logs,
+trading stopped, bytes of a log handed out.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from journal.desk_log import keep_desk_log
 from journal.desk_losses import LOST
 from journal.live import open_sessions
 from journal.log.errors import LogError, UnknownSessionError
+from journal.log.extract import day_extract, extract_digest, lines_extract, packed_extract
 from journal.log.head import read_head
 from journal.log.session import (
     checked_session_name,
@@ -30,6 +31,7 @@ from journal.log.session import (
     replace_file,
     session_directory,
 )
+from journal.log.status import UNREADABLE, without_directory
 from journal.mirror import MirrorError
 from journal.mirror_check import Comparison, Range
 from journal.secrets import read_or_create_secret, shell_user
@@ -39,6 +41,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
     from pathlib import Path
     from uuid import UUID
+
+    from journal.log.extract import Extract
 
 logger = logging.getLogger("brahmastra.journal")
 
@@ -350,3 +354,55 @@ def _write_kill_file(var_dir: Path, text: str, problems: list[str]) -> Path | No
         problems.append(str(error))
         return None
     return path
+
+
+# --- bytes handed out -----------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Download:
+    """What is handed out, and the SHA-256 of its bytes."""
+
+    extract: Extract
+    sha256: bytes
+
+
+def log_download(
+    *,
+    session: str,
+    day: str = "",
+    packed: bool = False,
+    lines: tuple[int, int] | None = None,
+    actor: str,
+    address: str,
+    var_dir: Path,
+) -> Download:
+    """Prepare a day (ISO text), the file it is `packed` in, or the `lines` from first to last, as
+    they are on disk.
+
+    Raises LogError when the log has no such day or lines, or their place cannot be found.
+    """
+    if session not in log_names(var_dir):
+        raise UnknownSessionError(f"session {session!r} has no log")
+    directory = session_directory(var_dir, session)
+    try:
+        if lines is not None:
+            extract = lines_extract(directory, *lines)
+        else:
+            extract = (packed_extract if packed else day_extract)(directory, day)
+        prepared = Download(extract=extract, sha256=extract_digest(extract))
+    except UNREADABLE as error:
+        raise LogError(without_directory(error, directory)) from error
+    desk_record(
+        kind="desk.downloaded",
+        actor=actor,
+        address=address,
+        data={
+            "session": session,
+            "file": extract.name,
+            "bytes": extract.bytes,
+            "sha256": prepared.sha256.hex(),
+        },
+        var_dir=var_dir,
+    )
+    return prepared

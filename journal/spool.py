@@ -14,6 +14,8 @@ from dataclasses import asdict, dataclass
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
+import msgspec
+
 from journal.log.canonical import canonical_bytes
 from journal.log.session import checked_session_name, replace_file
 
@@ -81,7 +83,8 @@ def read_command(path: Path, *, key: str) -> Command:
     try:
         content = json.loads(path.read_bytes())
         fields, mac = content["command"], content["mac"]
-        command = Command(**fields)
+        # Its names first, then their types: what is logged of it must fit `operator.command`.
+        command = msgspec.convert(asdict(Command(**fields)), Command)
         signed = hmac.compare_digest(str(mac).encode(), _mac(key, fields).encode())
     except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise SpoolError(f"{path}: not a command ({error})") from None

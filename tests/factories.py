@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -34,7 +35,9 @@ def told_log() -> Path:
         register = root / "numbers.json"
         numbers = json.loads(register.read_text()) if register.exists() else {}
         register.write_text(json.dumps(numbers | {TOLD: TOLD_NUMBER}))
-        rig.run()
+        # Playwright runs an event loop in this thread, and the runner wants one of its own.
+        with ThreadPoolExecutor(1) as beside:
+            beside.submit(rig.run).result()
     return rig.directory
 
 

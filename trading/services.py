@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from journal.log.session import checked_session_name, day_files, session_directory
+from journal.log.writer import Durability
 from trading.engine.configuration import (
     Configuration,
     ConfigurationError,
@@ -43,6 +44,7 @@ class Wish:
     underlyings: tuple[str, ...] | None = None
     strategies: tuple[str, ...] | None = None
     speed: float | None = None  # times real time; None is as fast as possible
+    durability: Durability = Durability.COMMIT
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,6 +166,7 @@ def _plan(wish: Wish, configuration: Configuration, store: MarketStore) -> Plan:
         frames_of=frames_of,
         code_version=code_version(),
         speed=wish.speed,
+        durability=wish.durability,
         data=files_of_days(store, configuration.underlyings, days),
     )
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
+from journal.facts import is_synthetic, said
 from journal.figures import (
     MINUS,
     NO_DATA,
@@ -22,6 +23,7 @@ from journal.figures import (
     significant,
     span,
 )
+from journal.sentences import contract_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -159,7 +161,7 @@ def spine_from_events(
                     tone=telling.tone,
                     asked=event.seq == asked.seq,
                     last=telling is tellings[-1],
-                    synthetic=is_synthetic(event),
+                    synthetic=is_synthetic(event.data),
                     gross=telling.gross,
                     table=telling.table,
                     why_not=telling.why_not,
@@ -175,14 +177,6 @@ def spine_from_events(
         others=others,
         cut=cut,
     )
-
-
-def is_synthetic(event: StoredEvent) -> bool:
-    """Return whether an event carries data that was generated rather than recorded."""
-    source = event.data.get("source")
-    if isinstance(source, dict):
-        return bool(source.get("synthetic"))
-    return bool(event.data.get("synthetic"))
 
 
 def binding_condition(conditions: Sequence[dict[str, Any]]) -> dict[str, Any] | None:
@@ -237,18 +231,6 @@ def deciding_gate(data: dict[str, Any]) -> dict[str, Any] | None:
     return None
 
 
-def contract_text(contract: dict[str, Any] | None) -> str:
-    """Return `NIFTY 2025-09-02 24500 CE`."""
-    if not contract:
-        return NO_DATA
-    strike = contract.get("strike_paise")
-    strike_text = NO_DATA if strike is None else f"{strike / 100:g}"
-    return (
-        f"{contract.get('underlying')} {contract.get('expiry')} {strike_text} "
-        f"{contract.get('right')}"
-    )
-
-
 def _title(event: StoredEvent) -> str:
     data = event.data
     if event.kind == "signal.emitted":
@@ -286,7 +268,7 @@ def _tell_anything(event: StoredEvent) -> _Telling:
 
 def _facts(values: dict[str, Any], *, opened: bool = True) -> Table:
     rows = tuple(
-        (Cell(name), Cell(_said(name, value), "figure" if _is_number(value) else "wide"))
+        (Cell(name), Cell(said(name, value), "figure" if _is_number(value) else "wide"))
         for name, value in values.items()
     )
     return Table(columns=(), rows=rows, open=opened)
@@ -294,19 +276,6 @@ def _facts(values: dict[str, Any], *, opened: bool = True) -> Table:
 
 def _is_number(value: object) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool)
-
-
-def _said(name: str, value: Any) -> str:
-    """Say a value by the unit its name ends in."""
-    if value is None:
-        return NO_DATA
-    if name.endswith("_paise") and isinstance(value, int):
-        return f"₹{rupees(value)}"
-    if name.endswith(("age_us", "latency_us")) and isinstance(value, int):
-        return span(value)
-    if (name.endswith(("_us", "_at", "_stamp")) or name == "as_of") and isinstance(value, int):
-        return f"{ist_text(value, '%Y-%m-%d %H:%M:%S')} IST"
-    return significant(value)
 
 
 def _tell_frame(event: StoredEvent) -> tuple[_Telling, ...]:
@@ -363,7 +332,7 @@ def _tell_features(event: StoredEvent) -> tuple[_Telling, ...]:
 def _feature_text(name: str, value: Any) -> str:
     if name in _PERCENT_FEATURES and isinstance(value, float):
         return f"{decimal_text(Decimal(repr(value)) * 100, 3)} %"
-    return _said(name, value)
+    return said(name, value)
 
 
 def _tell_signal(event: StoredEvent) -> tuple[_Telling, ...]:

@@ -20,6 +20,14 @@ import rfc8785
 
 from brahmastra_site.bench.figure import Figure
 from brahmastra_site.bench.ground import Ground, seconds
+from brahmastra_site.bench.log_figures import (
+    appending_through_the_tap,
+    chaining,
+    commit_latency,
+    following_the_chain,
+    following_with_two_processes,
+    seeking,
+)
 from brahmastra_site.bench.mirror_figures import (
     mirror_lag,
     mirroring_a_session,
@@ -183,6 +191,12 @@ def _each(function: Callable[[Any], object], items: list[Any]) -> None:
 
 
 FIGURES = (
+    chaining,
+    appending_through_the_tap,
+    commit_latency,
+    following_the_chain,
+    following_with_two_processes,
+    seeking,
     appending,
     reading,
     verifying,

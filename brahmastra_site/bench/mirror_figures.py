@@ -79,6 +79,17 @@ def mirroring_small_events(ground: Ground) -> Figure:
 def signal(seq: int, session: str = "signals") -> Event:
     """Return an event whose canonical bytes are about 400."""
     underlying = "NIFTY" if seq % 2 else "BANKNIFTY"
+    condition = {
+        "name": "z",
+        "value": seq / 7,
+        "threshold": 2.5,
+        "comparison": ">=",
+        "direction": 1,
+        "scale": 1.0,
+        "headroom": seq / 7 - 2.5,
+        "met": False,
+        "reason": None,
+    }
     return Event(
         session=session,
         seq=seq,
@@ -91,8 +102,8 @@ def signal(seq: int, session: str = "signals") -> Event:
             "underlying": underlying,
             "fired": False,
             "direction": None,
-            "conditions": [],
-            "reason": f"the implied volatility is {seq / 7}, within its band of the last 60 frames",
+            "conditions": [condition],
+            "reason": "quiet",
             "structure": None,
             "synthetic": True,
         },

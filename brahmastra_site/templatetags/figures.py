@@ -62,6 +62,12 @@ def ist_moment(us: int | None) -> SafeString | str:
 
 
 @register.filter
+def ist_stamp(us: int | None) -> SafeString | str:
+    """Show date and time in IST with milliseconds, cut and not rounded: 2025-08-29 11:32:05.123."""
+    return _time(us, "%Y-%m-%d %H:%M:%S.%f", digits=3)
+
+
+@register.filter
 def ist_date(us: int | None) -> SafeString | str:
     """Show the IST date."""
     return _time(us, "%Y-%m-%d")

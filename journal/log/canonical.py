@@ -2,9 +2,10 @@
 
 Three ways to the same bytes, the first that serves is taken; property tests hold them together:
 
-1. orjson prints the value as it is. Its text is canonical unless it shows a number that ECMAScript
-   writes differently (`1.0`, `1e+16`, `1e-6`), an escaped U+0000 or anything that is not ASCII.
-2. Integral floats become integers in Python first, then orjson prints again.
+1. orjson prints the value as it is, and integral floats that are members of an object lose their
+   `.0` in the text. That is canonical unless it still shows a number that ECMAScript writes
+   differently (`1.0`, `1e+16`, `1e-6`), an escaped U+0000 or a key that is not ASCII.
+2. Every value is normalised in Python first, then orjson prints again.
 3. Very small or very large floats and keys that are not ASCII go to the `rfc8785` package.
 """
 
@@ -30,8 +31,14 @@ _STRICT = (
     | orjson.OPT_PASSTHROUGH_DATACLASS
     | orjson.OPT_PASSTHROUGH_DATETIME
 )
-_INTEGRAL_FLOAT = re.compile(rb"\.0(?:[,}\]]|\Z)")
-_EXPONENT = re.compile(rb"\de[+-]")
+# Inside a text a quotation mark always has a backslash before it, so what follows `":` without one
+# is the value of a member. Minus zero is left for the next way.
+_MEMBER = re.compile(rb'(?<!\\)":(?!-0\Z)-?\d+\Z')
+_LONGEST_WHOLE = 24  # bytes of `":` and the digits of a float that is printed without exponent
+_REST_OF_TEXT = re.compile(rb'(?:[^"\\]|\\.)*"(:?)')
+_MARK = b"\x01"  # never in JSON text
+_NOT_ASCII_MARKED = bytes(range(128)) + _MARK * 128
+_ENDS_OF_NUMBER = {b",", b"}", b"]", b""}
 
 
 class _NeedsReferenceEncoder(Exception):  # noqa: N818 - control flow, never leaves this module
@@ -49,23 +56,60 @@ def canonical_bytes(value: Any) -> bytes:
         printed = orjson.dumps(value, option=_STRICT)
     except (TypeError, RecursionError):
         return _normalised_bytes(value)
-    return printed if _is_canonical(printed) else _normalised_bytes(value)
+    text = _with_whole_members(printed) if b"." in printed else printed
+    return text if text is not None and _is_canonical(text) else _normalised_bytes(value)
+
+
+def _with_whole_members(printed: bytes) -> bytes | None:
+    """Return the text with `.0` taken off the integral floats that are members of an object; None
+    when there may be others.
+    """
+    pieces: list[bytes] = []
+    start, at = 0, printed.find(b".0")
+    while at >= 0:
+        after = at + 2
+        if printed[after : after + 1] in _ENDS_OF_NUMBER:
+            if not _MEMBER.search(printed, max(0, at - _LONGEST_WHOLE), at):
+                return None
+            pieces.append(printed[start:at])
+            start = after
+        at = printed.find(b".0", after)
+    return b"".join([*pieces, printed[start:]]) if pieces else printed
 
 
 def _is_canonical(printed: bytes) -> bool:
-    """Tell whether orjson's text is RFC 8785's; when in doubt it is not.
+    """Tell whether orjson's text without integral floats is RFC 8785's; when in doubt it is not.
 
     The single bytes are looked for first: most texts have none of them, and that is seen at the
     speed of memchr.
     """
-    if not printed.isascii():
-        return False
-    if b"." in printed and b".0" in printed and _INTEGRAL_FLOAT.search(printed):
+    if not printed.isascii() and _has_key_beyond_ascii(printed):
         return False
     if b"\\" in printed and b"\\u0000" in printed:
         return False
-    signed_exponent = b"e-" in printed or (b"+" in printed and b"e+" in printed)
-    return not (signed_exponent and _EXPONENT.search(printed))
+    if b"+" in printed and _has_exponent(printed, b"e+"):
+        return False
+    return not _has_exponent(printed, b"e-")
+
+
+def _has_exponent(printed: bytes, sign: bytes) -> bool:
+    at = printed.find(sign)
+    while at >= 0:
+        if printed[at - 1 : at].isdigit():
+            return True
+        at = printed.find(sign, at + 2)
+    return False
+
+
+def _has_key_beyond_ascii(printed: bytes) -> bool:
+    marked = printed.translate(_NOT_ASCII_MARKED)
+    at = marked.find(_MARK)
+    while at >= 0:
+        rest = _REST_OF_TEXT.match(printed, at)
+        if rest is None or rest.group(1):
+            return True
+        at = marked.find(_MARK, rest.end())
+    return False
 
 
 def _normalised_bytes(value: Any) -> bytes:

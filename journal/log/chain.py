@@ -76,6 +76,17 @@ def event_of(raw: bytes) -> bytes:
     return raw[len(_HEAD) : -TAIL_LENGTH]
 
 
+def hash_holds(raw: bytes) -> bool:
+    """Tell whether a stored line is one and hashes to its own hash; not that it continues a
+    chain.
+    """
+    try:
+        event, digest, previous = split_line(raw)
+        return chained_hash(bytes.fromhex(previous), event).hex() == digest
+    except ValueError:
+        return False
+
+
 def tail_hash(tail: bytes) -> str | None:
     """Return the hash in the last TAIL_LENGTH bytes of a stored line; None when they are not."""
     hash_at = len(_HASH)

@@ -188,6 +188,15 @@ def last_event_before(path: Path) -> tuple[int, int]:
     return 0, NO_TIME
 
 
+def last_line_before(path: Path) -> int:
+    """Return the number of the last line in the day files before one; 0 when none."""
+    for before in reversed(day_files(path.parent)):
+        if day_date(before) < day_date(path):
+            end = event_end(next(lines_backwards(before), b""))
+            return end.line if end is not None else 0
+    return 0
+
+
 def last_event_in(path: Path, end: int | None = None) -> tuple[int, int] | None:
     """Return (seq, ts) of the last event that ends at or before byte `end` of a day file (None: in
     all of it); None when there is no event.

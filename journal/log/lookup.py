@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from journal.log.chain import EventEnd, event_end
+from journal.log.chain import EventEnd, event_end, hash_holds
 from journal.log.day_file import open_day_file
 from journal.log.errors import LogError, TamperedError
 from journal.log.head import Head, read_head
@@ -22,10 +22,11 @@ from journal.log.index import (
     index_of,
     last_event_before,
     last_event_in,
+    last_line_before,
     lines_backwards,
     rebuilt_index,
 )
-from journal.log.reader import LogLine, parse_line
+from journal.log.reader import LogLine, ends_too_early, parse_line
 from journal.log.session import day_files, day_name
 
 if TYPE_CHECKING:
@@ -43,19 +44,35 @@ def line_at(directory: Path, number: int) -> LogLine | None:
         return None
     sought = _Sought(lambda entry: entry.line <= number, lambda end: end.line >= number)
     found = _find(directory, sought)
-    return found if found is not None and found.line == number else None
+    if found is not None and found.line != number:
+        raise _gap(directory, found, f"line {number}")
+    return found
 
 
 def event_at(directory: Path, seq: int) -> LogLine | None:
     """Return the durable line of the event with that seq, checked against its own hash; None when
     there is none yet.
     """
+    if seq < 1:
+        return None
     sought = _Sought(
         lambda entry: entry.seq_before < seq,
         lambda end: end.seq is not None and end.seq >= seq,
     )
     found = _find(directory, sought)
-    return found if found is not None and found.body["seq"] == seq else None
+    if found is not None and found.body["seq"] != seq:
+        raise _gap(directory, found, f"seq {seq}")
+    return found
+
+
+def _gap(directory: Path, found: LogLine, missing: str) -> TamperedError:
+    return TamperedError(
+        path=directory / found.file,
+        line=found.line,
+        reason=f"follows where {missing} should be",
+        expected=f"prev of {missing}",
+        found=found.prev,
+    )
 
 
 def first_at_time(directory: Path, ts: int) -> LogLine | None:
@@ -126,32 +143,63 @@ def _find_with(
     if head is None or not paths:
         return None
     count = count_where(len(paths), lambda number: sought.before(first(paths[number])))
+    expected: int | None = None  # number of the next file's first line
     for path in paths[max(0, count - 1) :]:
-        found = _find_in(path, index(path).at_or_before(sought.before), sought, head)
-        if found is not None:
-            return found
+        entry = index(path).at_or_before(sought.before)
+        if expected is not None and first(path).line != expected:
+            raise _AstrayError(path, expected, 0)
+        scan = _Scan(path, entry, head)
+        for end in scan:
+            if sought.reached(end):
+                return scan.line()
+        expected = scan.number
+    if day_name(paths[-1]) != head.file:
+        raise ends_too_early(directory, head, expected or 1)
     return None
 
 
-def _find_in(path: Path, entry: Entry, sought: _Sought, head: Head) -> LogLine | None:
-    limit = head.offset if day_name(path) == head.file else None
-    passed = False  # an event that is before what is sought
-    for number, (offset, raw) in enumerate(_raw_lines(path, entry.offset, limit), entry.line):
-        end = event_end(raw)
-        if end is None or end.line != number:
-            raise _AstrayError(path, number, offset)
-        if sought.reached(end):
-            if not passed:
-                _refuse_astray(path, entry)
-            return _line_alone(path, offset, raw)
-        passed = passed or end.seq is not None
-    return None
+class _Scan:
+    """Goes over a day file's durable lines from an index entry on, by the numbers at their ends."""
+
+    def __init__(self, path: Path, entry: Entry, head: Head) -> None:
+        self._path = path
+        self._entry = entry
+        self._head = head
+        self._offset, self._raw = entry.offset, b""
+        self._passed = False  # an event that is before what is sought
+        self.number = entry.line  # of the line that comes next
+
+    def __iter__(self) -> Iterator[EventEnd]:
+        limit = self._head.offset if day_name(self._path) == self._head.file else None
+        with open_day_file(self._path) as file:
+            file.seek(self._offset)
+            for self._raw in file:
+                if limit is not None and self._offset >= limit:
+                    break
+                end = event_end(self._raw)
+                if end is None or end.line != self.number:
+                    raise _AstrayError(self._path, self.number, self._offset)
+                if not hash_holds(self._raw):  # else a changed seq or time would hide a line
+                    _line_alone(self._path, self._offset, self._raw)
+                yield end
+                self._passed = self._passed or end.seq is not None
+                self._offset += len(self._raw)
+                self.number += 1
+        if limit is not None and self._offset != limit:
+            raise ends_too_early(self._path.parent, self._head, self.number)
+
+    def line(self) -> LogLine:
+        """Return the line it stands at, checked against its own hash."""
+        if not self._passed:
+            _refuse_astray(self._path, self._entry)
+        return _line_alone(self._path, self._offset, self._raw)
 
 
 def _refuse_astray(path: Path, entry: Entry) -> None:
     """Refuse an entry that lies, when the first event after it is the answer."""
     before = last_event_in(path, entry.offset) or last_event_before(path)
-    if before != (entry.seq_before, entry.ts_before):
+    continues = entry.offset > 0 or entry.line == last_line_before(path) + 1
+    if not continues or before != (entry.seq_before, entry.ts_before):
         raise _AstrayError(path, entry.line, entry.offset)
 
 
@@ -165,16 +213,6 @@ class _AstrayError(TamperedError):
             reason=f"byte {offset} does not start this line",
             expected=f"line number {line}",
         )
-
-
-def _raw_lines(path: Path, offset: int, limit: int | None) -> Iterator[tuple[int, bytes]]:
-    with open_day_file(path) as file:
-        file.seek(offset)
-        for raw in file:
-            if limit is not None and offset >= limit:
-                return
-            yield offset, raw
-            offset += len(raw)
 
 
 def _last_of(path: Path, end: int | None, count: int) -> list[LogLine]:

@@ -114,13 +114,15 @@ def read_after(
     """Yield the durable lines after a position (None: from the start), across day files, at most
     `max_lines`.
 
-    Nothing is yielded before the writer published a head. Raises TamperedError as `read_file` does.
+    Nothing is yielded before the writer published a head. Raises TamperedError as `read_file` does,
+    and where the log ends before its head.
     """
     head = read_head(directory)
     if head is None:
         return
     count = 0
     next_line = position.line + 1 if position else 1
+    end = (position.file, position.offset) if position else ("", 0)
     for path in day_files(directory):
         name = day_name(path)
         if name > head.file or (position is not None and name < position.file):
@@ -130,12 +132,26 @@ def read_after(
         else:
             start = Position(file=name, offset=0, line=next_line - 1, hash=GENESIS.hex())
         limit = head.offset if name == head.file else None
+        end = (name, start.offset)
         for line in read_file_after(path, start, limit=limit):
             yield line
             next_line = line.line + 1
+            end = (name, line.offset + line.length)
             count += 1
             if count == max_lines:
                 return
+    if end < (head.file, head.offset):
+        raise ends_too_early(directory, head, next_line)
+
+
+def ends_too_early(directory: Path, head: Head, line: int) -> TamperedError:
+    """Return the error of a log that ends, before line `line`, short of its durable head."""
+    return TamperedError(
+        path=directory / head.file,
+        line=line,
+        reason=f"the log ends before its durable head, line {head.line} at byte {head.offset}",
+        expected=head.hash,
+    )
 
 
 def position_of(line: LogLine) -> Position:

@@ -31,10 +31,6 @@ if TYPE_CHECKING:
 PROGRESS_LINES = 1000
 
 
-class VerificationStopped(Exception):  # noqa: N818 - asked for, not an error
-    """The verification was asked to stop."""
-
-
 @dataclass(slots=True)
 class FileVerdict:
     """What was verified of one day file; `bytes` are those of the log, unpacked."""
@@ -86,13 +82,12 @@ def verify_range(
     first_line: int | None = None,
     last_line: int | None = None,
     progress: Callable[[int, int], None] | None = None,
-    stopping: Callable[[], bool] | None = None,
 ) -> Verification:
     """Verify the lines of a session from `first_line` to `last_line` (None: all) as
     `verify_session` does; the first must continue the line before it.
 
-    `progress` gets (lines done, lines to do) every so often, `stopping` is asked as often. Raises
-    TamperedError, LogError when there are no such lines, VerificationStopped.
+    `progress` gets (lines done, lines to do) every so often; what it raises ends the verification.
+    Raises TamperedError, and LogError when there are no such lines.
     """
     head = read_head(directory)  # before the lines: a writer may be at work
     if not day_files(directory):
@@ -103,7 +98,7 @@ def verify_range(
         raise LogError(
             f"{directory}: lines {first} to {last_line or end}: expected a range within 1 to {end}"
         )
-    work = _Work(directory, head, last_line, progress, stopping)
+    work = _Work(directory, head, last_line, progress)
     work.start_at(first)
     work.run()
     return work.result()
@@ -118,13 +113,11 @@ class _Work:
         head: Head | None,
         last_line: int | None,
         progress: Callable[[int, int], None] | None,
-        stopping: Callable[[], bool] | None,
     ) -> None:
         self._directory = directory
         self._head = head
         self._last_line = last_line
         self._progress = progress
-        self._stopping = stopping
         self._checker = LineChecker()
         self._start: Position | None = None
         self._found = Verification()
@@ -191,8 +184,6 @@ class _Work:
             )
 
     def _say(self) -> None:
-        if self._stopping is not None and self._stopping():
-            raise VerificationStopped
         if self._progress is not None:
             end = self._head.line if self._head is not None else self._checker.line
             total = max(self._last_line or end, self._checker.line) - self._found.first_line + 1

@@ -5,7 +5,7 @@ from __future__ import annotations
 from operator import attrgetter
 
 from journal.payloads.registry import payload_of
-from journal.payloads.shapes import Count, Positive, Shape, Text
+from journal.payloads.shapes import Count, Digest, Positive, Shape, Text
 
 key_of = attrgetter("id")
 
@@ -94,21 +94,25 @@ class StopPressed(DeskShape, frozen=True):
     problems: list[Text]
 
 
-@payload_of("desk.exported", key=key_of, key_text="`id`")
-class Exported(DeskShape, frozen=True):
-    """Someone took events out of the house: a download.
+@payload_of("desk.downloaded", key=key_of, key_text="`id`")
+class Downloaded(DeskShape, frozen=True):
+    """Someone took bytes of a log out of the house.
 
     id: id of the record; the same id again is written once.
     actor: who.
     address: where the actor sat: an IP address, or `local`.
     reason: empty, or why in the actor's words.
     at: when, wall clock, µs UTC.
-    session: the session the events are of.
-    what: what was taken, such as the name of a file or the filters of a list.
+    session: the session they are of.
+    file: name they were given.
+    bytes: how many.
+    sha256: SHA-256 of them, 64 hexadecimal digits.
     """
 
     session: Text
-    what: Text
+    file: Text
+    bytes: Count
+    sha256: Digest
 
 
 @payload_of("desk.verification_asked", key=key_of, key_text="`id`")
@@ -121,13 +125,11 @@ class VerificationAsked(DeskShape, frozen=True):
     reason: empty, or why in the actor's words.
     at: when, wall clock, µs UTC.
     session: the session asked about.
-    first_line: first line of the range.
-    last_line: last line of the range.
+    range: the range, in words.
     """
 
     session: Text
-    first_line: Positive
-    last_line: Positive
+    range: Text
 
 
 @payload_of("desk.replay_asked", key=key_of, key_text="`id`")

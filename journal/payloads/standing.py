@@ -37,10 +37,10 @@ class OperatorCommand(Shape, frozen=True):
     id: Text
     command: Text
     arguments: Opaque
-    actor: Text
-    address: Text
-    reason: Text
-    issued_at: Count
+    actor: str
+    address: str
+    reason: str
+    issued_at: int
 
 
 class PositionLeg(Shape, frozen=True):
@@ -166,8 +166,8 @@ class LimitsChanged(Shape, frozen=True):
     what: Text
     before: Scalar
     after: Scalar
-    actor: Text
-    reason: Text
+    actor: str
+    reason: str
 
 
 @payload_of("breaker.changed", key=None, key_text="strategy, or none")
@@ -184,8 +184,8 @@ class BreakerChanged(Shape, frozen=True):
     what: Text
     before: bool
     after: bool
-    actor: Text
-    reason: Text
+    actor: str
+    reason: str
 
 
 @payload_of("strategy.disabled", key=None, key_text="strategy, or none")
@@ -202,5 +202,5 @@ class StrategyDisabled(Shape, frozen=True):
     what: Text
     before: bool
     after: bool
-    actor: Text
-    reason: Text
+    actor: str
+    reason: str

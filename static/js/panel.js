@@ -43,10 +43,13 @@
     }
   });
 
-  side.addEventListener("click", (event) => {
-    const copy = event.target.closest("#why-copy");
+  document.addEventListener("click", (event) => {
+    const copy = event.target.closest("#why-copy, [data-copies]");
     if (copy) {
-      navigator.clipboard.writeText(new URL(copy.dataset.href, location.href).href).then(() => {
+      const text = copy.dataset.copies
+        ? document.getElementById(copy.dataset.copies).textContent
+        : new URL(copy.dataset.href, location.href).href;
+      navigator.clipboard.writeText(text).then(() => {
         copy.textContent = "Copied";
       });
     }
@@ -58,7 +61,7 @@
       row.removeAttribute("aria-current");
     }
     if (open) {
-      cameFrom = `row-${open.dataset.seq}`;
+      cameFrom = `row-${open.dataset.row}`;
       document.getElementById(cameFrom)?.setAttribute("aria-current", "true");
     }
   }

@@ -11,6 +11,7 @@ from django.urls import URLPattern, URLResolver, get_resolver
 
 from journal.access import Role
 from tests.factories import TOLD, seqs_by_kind, told_in_store
+from tests.market_factory import DAYS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -23,6 +24,8 @@ PEOPLE = ("anonymous", "stranger", "viewer", "operator", "compliance", "admin")
 # What GET answers, in the order of PEOPLE. 302 is the way to the sign-in page; where the admin
 # sends someone who is signed in, he is told 403 by the page behind (test_admin_sends_nobody_round).
 LOOK = (302, 403, 200, 200, 200, 200)
+ASK = (302, 403, 403, 200, 200, 403)
+POST_ONLY = (302, 405, 405, 405, 405, 405)
 ADMIN_ONLY = (302, 302, 302, 302, 403, 200)
 # An object that is not there: the admin goes back to its index, for those who may look.
 ADMIN_OBJECT = (302, 302, 302, 302, 403, 302)
@@ -44,7 +47,16 @@ EXPECTED: dict[str, tuple[int, ...]] = {
     "replay/<uuid:run_id>/": (302, 403, 404, 404, 404, 404),
     "replay/<uuid:run_id>/cancel/": (302, 405, 405, 405, 405, 405),
     "journal/": LOOK,
+    "journal/<slug:session>/": LOOK,
     "journal/<slug:session>/<int:seq>/": LOOK,
+    "journal/<slug:session>/lines/<int:line>/": LOOK,
+    "journal/<slug:session>/files/": LOOK,
+    "journal/<slug:session>/files/<str:day>.jsonl": ASK,
+    "journal/<slug:session>/files/<str:day>.jsonl.gz": (302, 403, 403, 409, 409, 403),
+    "journal/<slug:session>/lines.jsonl": (302, 403, 403, 409, 409, 403),
+    "journal/<slug:session>/verify/": POST_ONLY,
+    "journal/<slug:session>/verifications/<uuid:verification_id>/": (302, 403, 404, 404, 404, 404),
+    "journal/<slug:session>/verifications/<uuid:verification_id>/stop/": POST_ONLY,
     "admin/login/": (302, 403, 403, 403, 403, 403),
     "admin/": (302, 302, 302, 302, 200, 200),
     "admin/logout/": (302, 302, 302, 302, 405, 405),
@@ -90,6 +102,9 @@ def address(route: str) -> str:
     for part, value in (
         ("<slug:session>", TOLD),
         ("<int:seq>", signal),
+        ("<int:line>", signal),
+        ("<str:day>", DAYS[0].isoformat()),
+        ("<uuid:verification_id>", "00000000-0000-4000-8000-000000000000"),
         ("<uuid:run_id>", "00000000-0000-4000-8000-000000000000"),
         ("<path:object_id>", "999999999"),
         ("<path:content_type_id>", "999999999"),

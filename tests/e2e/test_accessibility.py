@@ -45,7 +45,10 @@ def addresses(told: str) -> list[str]:
         f"/signals/{told}/{signal()}/",
         f"/why/{told}/{gate()}/",
         "/journal/",
+        f"/journal/{told}/",
         f"/journal/{told}/{signal()}/",
+        f"/journal/{told}/lines/{signal()}/",
+        f"/journal/{told}/files/",
         "/replay/",
         "/stop/",
     ]

@@ -38,10 +38,10 @@ from journal.log.session import (
 from journal.log.verification import verify_session
 from journal.mirror import Mirror
 from journal.payloads import SCHEMAS
-from journal.secrets import read_or_create_secret
 from journal.selectors import desk_state, session_list
 from journal.spool import SpoolError
 from replay.selectors import replayable_sessions
+from tests.journal.desk_bed import house_key, written
 from tests.journal.log_bed import OPEN_US, write_log
 
 if TYPE_CHECKING:
@@ -56,8 +56,8 @@ PASSWORD = "a password of the tests"
 DAY_US = 86_400_000_000
 SPECIAL: dict[str, dict[str, Any]] = {
     "desk.stop_pressed": {"sessions": ["day1"], "everywhere": True, "problems": []},
-    "desk.exported": {"session": "day1", "what": "2025-08-20.jsonl"},
-    "desk.verification_asked": {"session": "day1", "first_line": 1, "last_line": 9},
+    "desk.downloaded": {"session": "day1", "file": "a.jsonl", "bytes": 7, "sha256": "0" * 64},
+    "desk.verification_asked": {"session": "day1", "range": "lines 1 to 9"},
     "desk.replay_asked": {"session": "day1", "times": 3, "run": "r"},
     "desk.mirror_rebuilt": {"sessions": ["day1"]},
 }
@@ -113,10 +113,6 @@ def keys(var_dir: Path) -> list[str]:
     return [body["key"] for body in bodies(var_dir)]
 
 
-def house_key(var_dir: Path) -> str:
-    return read_or_create_secret(var_dir / "secrets" / "spool.key")
-
-
 # --- records --------------------------------------------------------------------------------------
 
 
@@ -139,7 +135,7 @@ def test_what_is_not_the_desks_is_not_written(tmp_path: Path) -> None:
     with pytest.raises(PayloadError, match="unknown field"):
         put(tmp_path, record(data={"password": "x"}))
     with pytest.raises(PayloadError):
-        put(tmp_path, record("desk.exported", data={}))
+        put(tmp_path, record("desk.downloaded", data={}))
     assert not (tmp_path / "spool").exists()
 
 
@@ -387,10 +383,6 @@ def test_journal_verification_and_mirror_include_it(
 
 
 # --- what is written down -------------------------------------------------------------------------
-
-
-def written(var_dir: Path) -> list[DeskRecord]:
-    return [read_record(path, key=house_key(var_dir)) for path in waiting_records(var_dir)]
 
 
 def test_coming_and_going_is_written_down(

@@ -231,6 +231,29 @@ def test_manifest_that_is_missing_or_damaged_is_one_line(var_dir: Path) -> None:
         run("manifest", "day1")
 
 
+# --- verify, in part ------------------------------------------------------------------------------
+
+
+def test_verify_takes_a_range_and_the_chain_alone(var_dir: Path) -> None:
+    directory = write_log(var_dir, days=3, events=10)
+    said = run("verify", "day1", "--from", "5", "--to", "20")
+    assert said.startswith("session day1: 16 lines, 15 events: every line holds")
+    for words in ([], ["--workers", "2"]):
+        said = run("verify", "day1", "--chain", *words)
+        assert said.startswith("session day1: 36 lines: the chain holds")
+    assert json.loads(run("verify", "day1", "--chain", "--json"))["lines"] == 36
+    file = directory / "2025-08-21.jsonl"
+    file.write_bytes(file.read_bytes().replace(b"quiet", b"noisy", 1))
+    for words in (["--chain"], ["--chain", "--workers", "2"], ["--from", "10"]):
+        with pytest.raises(CommandError, match=r"2025-08-21\.jsonl line 15: hash does not match"):
+            run("verify", "day1", *words)
+    assert "11 lines" in run("verify", "day1", "--from", "26")
+    with pytest.raises(CommandError, match="expected a range within 1 to 36"):
+        run("verify", "day1", "--from", "30", "--to", "37")
+    with pytest.raises(CommandError, match="leave --from and --to out"):
+        run("verify", "day1", "--chain", "--from", "3")
+
+
 # --- the journals ---------------------------------------------------------------------------------
 
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import hmac
 import json
 from typing import TYPE_CHECKING
 
 import pytest
 
+from journal.log.canonical import canonical_bytes
 from journal.log.errors import SessionNameError
 from journal.spool import (
     Command,
@@ -130,6 +132,22 @@ def test_fields_of_the_wrong_kind_are_refused_not_raised(tmp_path: Path) -> None
     }
     path.write_text(json.dumps({"command": fields, "mac": "0" * 64}))
     with pytest.raises(SpoolError, match=r"x\.json"):
+        read_command(path, key=KEY)
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [{"arguments": [1]}, {"actor": None}, {"issued_at": "now"}, {"issued_at": 1.5}, {"reason": 7}],
+)
+def test_a_signed_command_with_a_field_of_another_type_is_refused(
+    tmp_path: Path, fields: dict[str, object]
+) -> None:
+    """The log would refuse it after the engine had obeyed."""
+    path = write_command(var_dir=tmp_path, key=KEY, command=command())
+    changed = json.loads(path.read_text())["command"] | fields
+    mac = hmac.new(KEY.encode(), canonical_bytes(changed), "sha256").hexdigest()
+    path.write_text(json.dumps({"command": changed, "mac": mac}))
+    with pytest.raises(SpoolError, match="not a command"):
         read_command(path, key=KEY)
 
 

@@ -166,7 +166,7 @@ def test_the_panel_stands_beside_the_list_at_its_own_address(desk: Client) -> No
     seq = seqs_by_kind("signal.emitted")[-1][0]
     body = desk.get(f"/signals/{TOLD}/{seq}/?fired=no").content.decode()
     assert row_seqs(body)
-    assert f'data-seq="{seq}"' in body
+    assert f'data-row="{seq}"' in body
     assert '<option value="no" selected>' in body
 
 

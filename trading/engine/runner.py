@@ -147,6 +147,15 @@ class SessionRunner:
                 await self._packed()
         return self.engine
 
+    def _run_record(self) -> RunRecord:
+        return RunRecord(
+            self._log,
+            clock=self.world.clock,
+            report=self.world.progress,
+            process=self.world.process,
+            stops=(Stopped, KeyboardInterrupt, asyncio.CancelledError),
+        )
+
     async def _run_from(self, resumption: Resumption, number: int) -> None:
         await self._continue(resumption)
         if self.engine.state.next_seq == 1:
@@ -155,15 +164,6 @@ class SessionRunner:
             for day in self.plan.days:
                 await self._run_day(day, resumption)
             await self._step("session.ended", self.engine.state.ts, {"reason": "feed ended"})
-
-    def _run_record(self) -> RunRecord:
-        return RunRecord(
-            self._log,
-            clock=self.world.clock,
-            report=self.world.progress,
-            process=self.world.process,
-            stops=(Stopped, KeyboardInterrupt),
-        )
 
     # --- where the log left off ---
 

@@ -171,3 +171,28 @@ def test_sixty_thousand_random_objects() -> None:
     for _ in range(60_000):
         value = {"data": _random_value(random, 3)}
         assert canonical_bytes(value) == rfc8785.dumps(value), value
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        {"a": 1.0, "b": -3.0, "c": [2.0], "d": {"e": 1e15}, "f": 9007199254740992.0},
+        {"a": -0.0},
+        {"a": 0.0, "b": -10.0},
+        {"a": '":1.0,', "b": 1.0},
+        {'a\\": ': 1.0},
+        {'\\":': 1.0, '"': 2.0},
+        {"a\\": 1.0},
+        {"a": "x\\", "b": 5.0},
+        {"a": [1.0, {"b": 2.0}], "c": 3.05, "d": 100.01},
+        {"é": 1.0},
+        {"a": "é", "b": 1.0, "c": 'é":', "d": "\\é"},
+        {"a": "é\\", "b\\": "ü"},
+        [{"a": "é"}, {"aé": 1}],
+        1.0,
+        [1.0],
+        "é",
+    ],
+)
+def test_where_the_text_is_mended_it_is_the_reference_s(value: Any) -> None:
+    assert canonical_bytes(value) == rfc8785.dumps(value)

@@ -160,7 +160,7 @@ def test_a_run_is_running_before_its_first_commit_and_finished_with_the_log(var_
     assert [(f.file, f.lines, f.bytes, f.head) for f in manifest.log.files] == [
         (f.file, f.lines, f.bytes, f.head) for f in verified.files
     ]
-    assert [(s.digest, s.frames, s.seed) for s in manifest.log.sources] == [("0" * 64, 2, None)]
+    assert [(s.digest, s.frames, s.seed) for s in manifest.log.sources] == [("0" * 64, 2, 1)]
     assert manifest.log.configuration_digest == DIGEST
     assert manifest.runs[0].ended_us is not None
     assert holds(log.directory)

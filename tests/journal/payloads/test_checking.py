@@ -230,7 +230,9 @@ def test_what_fits_comes_back_the_same_from_its_canonical_bytes(event: Event) ->
     assert msgspec.to_builtins(payload).keys() == event.data.keys()
     read = json.loads(canonical_bytes(event.body()))
     again = replace(event, data=read["data"])
-    assert check(again) == payload
+    # A float such as 2.0**60 comes back as an integer: the same bytes, not the same number.
+    made = recanonical_bytes(msgspec.to_builtins(payload))
+    assert recanonical_bytes(msgspec.to_builtins(check(again))) == made
     assert recanonical_bytes(again.body()) == event.body_bytes()
 
 

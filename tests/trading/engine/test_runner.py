@@ -296,6 +296,16 @@ def test_kill_by_spool_stops_entries_and_flattens(tmp_path: Path) -> None:
     verify_session(rig.directory)
 
 
+def test_a_kill_without_a_name_or_address_is_obeyed_and_logged(tmp_path: Path) -> None:
+    rig = Rig(var_dir=tmp_path, days=DAYS[:1], frames_of=lambda day: day_frames(day, count=20))
+    command = replace(kill_command(), actor="", address="", issued_at=-1)
+    write_command(var_dir=tmp_path, key=SPOOL_KEY, command=command)
+    rig.run()
+    logged, after = after_kill(events_of(rig.directory))
+    assert (logged.data["actor"], logged.data["issued_at"]) == ("", -1)
+    assert "breaker.changed" in {event.kind for event in after}
+
+
 def test_kill_cancels_working_entries(tmp_path: Path) -> None:
     """A kill between intent and fill.
 

@@ -17,6 +17,7 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
 from journal.log.errors import LogError
+from journal.log.writer import Durability
 from journal.secrets import read_or_create_secret
 from trading.engine.configuration import ConfigurationError
 from trading.engine.runner import Stopped, World
@@ -45,6 +46,12 @@ class Command(BaseCommand):
         parser.add_argument(
             "--speed", type=_speed, default=None, help="times real time, or max (the default)"
         )
+        parser.add_argument(
+            "--durability",
+            choices=[each.value for each in Durability],
+            default=Durability.COMMIT.value,
+            help="when the log is synced: each commit (default), each second, each day",
+        )
         parser.add_argument("--json", action="store_true", help="report as JSON")
 
     def handle(self, **options: Any) -> None:
@@ -56,6 +63,7 @@ class Command(BaseCommand):
             underlyings=tuple(options["underlying"]) if options["underlying"] else None,
             strategies=options["strategies"],
             speed=options["speed"],
+            durability=Durability(options["durability"]),
         )
         try:
             outcome = session_run(

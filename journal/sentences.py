@@ -1,0 +1,222 @@
+"""One sentence an event, for a list of them. Pure: a kind and its data in, text out.
+
+A kind the house does not know, or data that lacks a member, is told as far as it goes.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from journal.facts import said
+from journal.figures import NO_DATA, comparison, count, ist_text, signed_rupees, significant, span
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+Data = dict[str, Any]
+SENTENCE_LIMIT = 160  # characters
+HASH_SHOWN = 8
+
+
+def sentence(kind: str, data: Data) -> str:
+    """Return what an event says in one sentence, cut to a line's length."""
+    try:
+        text = _TELLERS.get(kind, _anything)(data)
+    except (AttributeError, KeyError, TypeError, ValueError, ArithmeticError):
+        text = _anything(data)  # not the shape its kind has today
+    return text if len(text) <= SENTENCE_LIMIT else f"{text[: SENTENCE_LIMIT - 1].rstrip()}…"
+
+
+def contract_text(contract: Data | None) -> str:
+    """Return `NIFTY 2025-09-02 24500 CE`."""
+    if not contract:
+        return NO_DATA
+    strike = contract.get("strike_paise")
+    strike_text = NO_DATA if strike is None else f"{strike / 100:g}"
+    return (
+        f"{contract.get('underlying')} {contract.get('expiry')} {strike_text} "
+        f"{contract.get('right')}"
+    )
+
+
+def _because(data: Data) -> str:
+    return f": {data['reason']}" if data.get("reason") else ""
+
+
+def _short(digest: object) -> str:
+    return f"{str(digest or '')[:HASH_SHOWN]}…" if digest else NO_DATA
+
+
+def _number(data: Data, name: str) -> str:
+    value = data.get(name)
+    return count(value) if isinstance(value, int) else str(value)
+
+
+def _log_opened(data: Data) -> str:
+    before = data.get("previous")
+    if not isinstance(before, dict):
+        return f"file of {data.get('date')}, the first of the session"
+    return f"file of {data.get('date')}, after {before.get('file')} line {_number(before, 'line')}"
+
+
+def _log_recovered(data: Data) -> str:
+    torn = f"{_number(data, 'bytes')} torn bytes of {data.get('file')}"
+    return f"{torn} moved aside to {data.get('moved_to')}{_because(data)}"
+
+
+def _session_opened(data: Data) -> str:
+    named = (data.get("configuration") or {}).get("name") or NO_DATA
+    digest = _short(data.get("configuration_digest"))
+    return f"session begins: configuration {named} {digest}, code {data.get('code_version')}"
+
+
+def _day_opened(data: Data) -> str:
+    calendar = data.get("calendar") or {}
+    hours = "–".join(
+        ist_text(calendar.get(name), "%H:%M") for name in ("open_us", "close_us") if calendar
+    )
+    told = f"day begins: market {hours or NO_DATA} IST"
+    return f"{told}, state {_short(data.get('state_digest'))}"
+
+
+def _frame(data: Data) -> str:
+    chain = data.get("chain") or []
+    told = [f"{len(chain)} {'expiry' if len(chain) == 1 else 'expiries'}"]
+    if chain:
+        forward = said("forward_paise", chain[0].get("forward_paise"))
+        told.append(f"forward {forward} of {chain[0].get('expiry')}")
+    as_of, available = data.get("as_of"), data.get("available_at")
+    if isinstance(as_of, int) and isinstance(available, int):
+        told.append(f"{span(available - as_of)} old on arrival")
+    if data.get("flags"):
+        told.append(f"flags {' '.join(map(str, data['flags']))}")
+    return ", ".join(told)
+
+
+def _market_status(data: Data) -> str:
+    return f"{data.get('status')}{_because(data)}"
+
+
+def _tick(_: Data) -> str:
+    return "time went on"
+
+
+def _command(data: Data) -> str:
+    return f"{data.get('command')}, asked by {data.get('actor')}{_because(data)}"
+
+
+def _order(data: Data) -> str:
+    return f"{data.get('side')} {_number(data, 'quantity')} {contract_text(data.get('contract'))}"
+
+
+def _submitted(data: Data) -> str:
+    return f"{_order(data)} to {data.get('broker')}, attempt {_number(data, 'attempt')}"
+
+
+def _intended(data: Data) -> str:
+    expected = said("expected_paise", data.get("expected_paise"))
+    return f"{data.get('purpose')}: {_order(data)}, expected {expected}"
+
+
+def _report(data: Data) -> str:
+    told = f"{data.get('status')}"
+    if data.get("quantity"):
+        told += f" {_number(data, 'quantity')}"
+    if data.get("price_paise") is not None:
+        told += f" at {said('price_paise', data['price_paise'])}"
+        told += f", expected {said('expected_paise', data.get('expected_paise'))}"
+    return f"{told}{_because(data)}"
+
+
+def _features(data: Data) -> str:
+    values = data.get("values") or {}
+    known = sum(value is not None for value in values.values())
+    told = f"{known} of {len(values)} known"
+    chain = (data.get("quality") or {}).get("chain") or {}
+    return f"{told}, chain {str(chain['state']).lower()}" if chain.get("state") else told
+
+
+def _signal(data: Data) -> str:
+    if data.get("fired"):
+        return f"fired: {data.get('direction') or 'no direction'}"
+    missed = next((c for c in data.get("conditions") or [] if not c.get("met")), None)
+    if missed is None:
+        return f"did not fire{_because(data)}"
+    wanted = f"{comparison(missed.get('comparison'))} {significant(missed.get('threshold'))}"
+    return f"did not fire: {missed.get('name')} {significant(missed.get('value'))}, needed {wanted}"
+
+
+def _gates(data: Data) -> str:
+    action = data.get("action") or NO_DATA
+    decided_by = data.get("decided_by")
+    if decided_by is None:
+        lots = data.get("lots")
+        size = "" if lots is None else f", {count(lots)} lot{'' if lots == 1 else 's'}"
+        return f"{action} admitted{size}"
+    gate: Data = next((g for g in data.get("gates") or [] if g.get("number") == decided_by), {})
+    return f"{action} blocked by gate {decided_by} {gate.get('name', '')}".rstrip() + _because(gate)
+
+
+def _position(data: Data) -> str:
+    before, now = data.get("before"), data.get("state")
+    told = f"{now}" if before in (None, now) else f"{before} → {now}"
+    return f"{told}{_because(data)}, {signed_rupees(data.get('gross_paise'))} gross"
+
+
+def _portfolio(data: Data) -> str:
+    held = len(data.get("positions") or [])
+    unrealised = signed_rupees(data.get("unrealised_paise"))
+    told = f"realised {signed_rupees(data.get('realised_paise'))}, unrealised {unrealised}"
+    told += f", {held} position{'' if held == 1 else 's'}"
+    return f"{told}, STOPPED" if data.get("killed") else told
+
+
+def _changed(data: Data) -> str:
+    told = f"{data.get('what')}: {data.get('before')} → {data.get('after')}"
+    return f"{told} by {data['actor']}{_because(data)}" if data.get("actor") else told
+
+
+def _day_closed(data: Data) -> str:
+    derived = sum(data.get("counts", {}).values())
+    return f"day ends: {count(derived)} events derived, state {_short(data.get('state_digest'))}"
+
+
+def _session_ended(data: Data) -> str:
+    return f"input ends{_because(data)}"
+
+
+def _session_closed(data: Data) -> str:
+    derived = sum(data.get("counts", {}).values())
+    realised = signed_rupees(data.get("realised_paise"))
+    return f"session ends: {count(derived)} events derived, realised {realised}"
+
+
+def _anything(data: Data) -> str:
+    plain = ((name, value) for name, value in data.items() if not isinstance(value, dict | list))
+    return ", ".join(f"{name} {said(name, value)}" for name, value in plain)
+
+
+_TELLERS: dict[str, Callable[[Data], str]] = {
+    "log.opened": _log_opened,
+    "log.recovered": _log_recovered,
+    "session.opened": _session_opened,
+    "day.opened": _day_opened,
+    "market.frame": _frame,
+    "market.status": _market_status,
+    "clock.tick": _tick,
+    "operator.command": _command,
+    "order.submitted": _submitted,
+    "broker.report": _report,
+    "session.ended": _session_ended,
+    "features.computed": _features,
+    "signal.emitted": _signal,
+    "gate.decided": _gates,
+    "order.intended": _intended,
+    "position.changed": _position,
+    "limits.changed": _changed,
+    "breaker.changed": _changed,
+    "strategy.disabled": _changed,
+    "portfolio.snapshot": _portfolio,
+    "day.closed": _day_closed,
+    "session.closed": _session_closed,
+}
