@@ -10,9 +10,6 @@ class SiteConfig(AppConfig):
 
     def ready(self) -> None:
         import brahmastra_site.celery  # noqa: F401 - shared tasks go by way of this application
-        from brahmastra_site import desk_signals
         from brahmastra_site.roles import write_groups
-
-        desk_signals.connect()
 
         post_migrate.connect(write_groups, sender=self, dispatch_uid="brahmastra_site.roles")

@@ -19,7 +19,6 @@ from django.utils.translation import gettext_lazy as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_safe
 
-from brahmastra_site.desk_signals import address_of
 from journal.access import Role, role_required, roles_of
 from journal.metrics import CONTENT_TYPE, metrics_text
 from journal.services import trading_kill
@@ -89,7 +88,7 @@ def stop(request: HttpRequest) -> HttpResponse:
     killed = trading_kill(
         var_dir=settings.VAR_DIR,
         actor=request.user.get_username(),
-        address=address_of(request),
+        address=request.META.get("REMOTE_ADDR") or "unknown",
         **form.cleaned_data,
     )
     for problem in killed.problems:

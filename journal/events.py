@@ -44,21 +44,7 @@ DERIVED_KINDS = frozenset(
         "session.closed",
     }
 )
-# What people did at the desk: kinds of the log `_desk` alone, which no engine reads.
-DESK_KINDS = frozenset(
-    {
-        "desk.signed_in",
-        "desk.signed_out",
-        "desk.sign_in_failed",
-        "desk.locked_out",
-        "desk.stop_pressed",
-        "desk.exported",
-        "desk.verification_asked",
-        "desk.replay_asked",
-        "desk.mirror_rebuilt",
-    }
-)
-KINDS = BOOKKEEPING_KINDS | INPUT_KINDS | DERIVED_KINDS | DESK_KINDS
+KINDS = BOOKKEEPING_KINDS | INPUT_KINDS | DERIVED_KINDS
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 from django.conf import settings
 
-from journal.log.session import log_names
-from journal.selectors import desk_state, mirror_lags
+from journal.log.session import session_names
+from journal.selectors import mirror_lags
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -31,32 +31,10 @@ GAUGES: tuple[tuple[str, str, Callable[[MirrorLag], str]], ...] = (
 
 def metrics_text() -> str:
     """Return every gauge of every session that has a log; one query."""
-    lags = mirror_lags(log_names(settings.VAR_DIR)).values()
+    lags = mirror_lags(session_names(settings.VAR_DIR)).values()
     lines: list[str] = []
     for name, help_text, value in GAUGES:
         lines += [f"# HELP brahmastra_{name} {help_text}", f"# TYPE brahmastra_{name} gauge"]
         # A session's name has no character that a label would have to escape.
         lines += [f'brahmastra_{name}{{session="{lag.session}"}} {value(lag)}' for lag in lags]
-    for name, help_text, kind, number in _desk_figures():
-        lines += [f"# HELP brahmastra_{name} {help_text}", f"# TYPE brahmastra_{name} {kind}"]
-        lines.append(f"brahmastra_{name} {number}")
     return "\n".join(lines) + "\n"
-
-
-def _desk_figures() -> list[tuple[str, str, str, int]]:
-    desk = desk_state()
-    return [
-        ("desk_records_waiting", "Records of the desk not in its log yet.", "gauge", desk.waiting),
-        (
-            "desk_spool_writable",
-            "Whether a record of the desk could be written now.",
-            "gauge",
-            int(not desk.problem),
-        ),
-        (
-            "desk_records_lost_total",
-            "Records of the desk this process could not write.",
-            "counter",
-            desk.lost,
-        ),
-    ]

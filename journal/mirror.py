@@ -18,7 +18,7 @@ import psycopg
 from journal.log.errors import LogError
 from journal.log.head import read_head
 from journal.log.reader import LogLine, Position, hash_before, position_of, read_after
-from journal.log.session import log_names, session_directory
+from journal.log.session import session_directory, session_names
 from journal.log.verification import verify_session
 from journal.mirror_rows import COLUMN_TYPES, COLUMNS, row_of
 
@@ -231,7 +231,7 @@ class Mirror:
             )
         }
         result = Pass(moved={}, alarms=[])
-        for name in log_names(self._var_dir):
+        for name in session_names(self._var_dir):
             directory = session_directory(self._var_dir, name)
             head = read_head(directory)
             if head is None or stored.get(name) == (head.line, head.hash):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
 import os
 import secrets
 from typing import TYPE_CHECKING
@@ -30,11 +29,3 @@ def read_or_create_secret(path: Path) -> str:
         finally:
             draft.unlink()
     return path.read_text().strip()
-
-
-def shell_user() -> str:
-    """Return the name of the user of this shell."""
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError):  # a uid without a name
-        return "unknown"

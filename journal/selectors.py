@@ -15,8 +15,6 @@ import orjson
 from django.conf import settings
 from django.db import connection
 
-from journal.desk import spool_problem, waiting_count
-from journal.desk_losses import LOST
 from journal.events import public_id
 from journal.live import run_status
 from journal.log.chain import chained_hash, split_line
@@ -26,12 +24,10 @@ from journal.log.head import Head, read_head
 from journal.log.manifest import ManifestError, read_manifest
 from journal.log.reader import Position, read_after
 from journal.log.session import (
-    DESK_NUMBER,
-    DESK_SESSION,
     ID_STRIDE,
     day_files,
-    log_names,
     session_directory,
+    session_names,
     sessions_directory,
 )
 from journal.log.status import UNREADABLE
@@ -144,22 +140,6 @@ class SessionRow:
     lag: MirrorLag | None
     status: RunStatus
 
-    @property
-    def is_desk(self) -> bool:
-        """Whether it is the desk's own log, which no engine wrote."""
-        return self.name == DESK_SESSION
-
-
-@dataclass(frozen=True, slots=True)
-class DeskState:
-    """How the desk's records get into its log: how many wait, why none could be written now (empty
-    when one could), and how many this process could not write.
-    """
-
-    waiting: int
-    problem: str
-    lost: int
-
 
 def session_numbers(var_dir: Path) -> dict[str, int]:
     """Return the number of every session, newest last."""
@@ -230,14 +210,13 @@ def raw_event_get(*, session: str, seq: int) -> RawEvent:
 
 
 def session_list() -> list[SessionRow]:
-    """Return every session with a log, newest first, then the desk's own log; one query."""
+    """Return every session with a log, newest first; one query."""
     var_dir = settings.VAR_DIR
-    numbers = {DESK_SESSION: DESK_NUMBER} | session_numbers(var_dir)
-    known = [(numbers[name], name) for name in log_names(var_dir) if name in numbers]
-    known.sort(key=lambda one: (one[1] != DESK_SESSION, one[0]), reverse=True)
+    numbers = session_numbers(var_dir)
+    known = [(numbers[name], name) for name in session_names(var_dir) if name in numbers]
     lags = mirror_lags([name for _number, name in known])
     rows = []
-    for number, name in known:
+    for number, name in sorted(known, reverse=True):
         directory = session_directory(var_dir, name)
         days = tuple(
             DayRow(file=path.name, size=path.stat().st_size) for path in day_files(directory)
@@ -262,15 +241,6 @@ def _status(directory: Path) -> RunStatus:
     except ManifestError:
         manifest = None
     return run_status(manifest, directory)
-
-
-def desk_state() -> DeskState:
-    """Return how the desk's records get into its log; no query."""
-    return DeskState(
-        waiting=waiting_count(settings.VAR_DIR),
-        problem=spool_problem(settings.VAR_DIR),
-        lost=LOST.count,
-    )
 
 
 def mirror_lags(sessions: Sequence[str]) -> dict[str, MirrorLag]:

@@ -5,7 +5,6 @@ trading stopped, bytes of a log handed out.
 from __future__ import annotations
 
 import logging
-import threading
 import time
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -17,28 +16,24 @@ from django.conf import settings
 from django.db import connections
 
 from journal import mirror, mirror_check
-from journal.desk import DeskRecord, presentable, write_record
-from journal.desk_log import keep_desk_log
-from journal.desk_losses import LOST
 from journal.live import open_sessions
 from journal.log.errors import LogError, UnknownSessionError
 from journal.log.extract import day_extract, extract_digest, lines_extract, packed_extract
 from journal.log.head import read_head
 from journal.log.session import (
-    checked_session_name,
     existing_session_directory,
-    log_names,
     replace_file,
     session_directory,
+    session_names,
 )
 from journal.log.status import UNREADABLE, without_directory
 from journal.mirror import MirrorError
 from journal.mirror_check import Comparison, Range
-from journal.secrets import read_or_create_secret, shell_user
+from journal.secrets import read_or_create_secret
 from journal.spool import Command, SpoolError, kill_file, write_command
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
     from uuid import UUID
 
@@ -82,41 +77,14 @@ def mirror_catch_up(*, sessions: Sequence[str] = ()) -> list[Mirrored]:
 
 
 def mirror_follow(*, stopped: Callable[[], bool], report: Callable[[str], None]) -> None:
-    """Mirror every session until `stopped()`, and write the desk's own log beside it, which needs
-    no store; raises MirrorError when a session cannot be mirrored.
-    """
-    with _one_line_errors(), _desk_log_kept(report):
+    """Mirror every session until `stopped()`; raises MirrorError when a session cannot be."""
+    with _one_line_errors():
         mirror.follow(
             connect=lambda: _connect("mirror"),
             var_dir=settings.VAR_DIR,
             stopped=stopped,
             report=report,
         )
-
-
-@contextmanager
-def _desk_log_kept(report: Callable[[str], None]) -> Iterator[None]:
-    """Write the desk's log for as long as this lasts, in a thread: a store that does not answer
-    holds nothing up.
-    """
-    stop = threading.Event()
-    thread = threading.Thread(
-        target=keep_desk_log,
-        args=(settings.VAR_DIR,),
-        kwargs={
-            "key": read_or_create_secret(settings.VAR_DIR / "secrets" / "spool.key"),
-            "clock": _now_us,
-            "stop": stop,
-            "report": report,
-        },
-        name="desk-log",
-    )
-    thread.start()
-    try:
-        yield
-    finally:
-        stop.set()
-        thread.join()
 
 
 def mirror_rebuild(*, sessions: Sequence[str] = ()) -> list[Mirrored]:
@@ -126,18 +94,10 @@ def mirror_rebuild(*, sessions: Sequence[str] = ()) -> list[Mirrored]:
     """
     directories = _directories(sessions)
     with _store("owner") as owner, _store("mirror") as connection:
-        done = [
+        return [
             _mirrored(directory, mirror.rebuild(owner, connection, directory))
             for directory in directories
         ]
-    if done:
-        desk_record(
-            kind="desk.mirror_rebuilt",
-            actor=shell_user(),
-            address="local",
-            data={"sessions": [one.session for one in done]},
-        )
-    return done
 
 
 def mirror_compare(
@@ -163,7 +123,7 @@ def mirror_compare(
 
 def _directories(sessions: Sequence[str]) -> list[Path]:
     """Return the logs of the named sessions; only those of this `VAR_DIR` have numbers of it."""
-    known = log_names(settings.VAR_DIR)
+    known = session_names(settings.VAR_DIR)
     for name in sessions:
         if name not in known:
             listed = ", ".join(known) or "none yet"
@@ -199,48 +159,6 @@ def _one_line_errors() -> Iterator[None]:
     except psycopg.Error as error:
         text = str(error).strip().partition("\n")[0] or type(error).__name__
         raise MirrorError(f"audit store: {text}") from error
-
-
-# --- the desk's own log ---------------------------------------------------------------------------
-
-
-def desk_record(
-    *,
-    kind: str,
-    actor: str,
-    address: str,
-    data: Mapping[str, Any],
-    reason: str = "",
-    record_id: UUID | None = None,
-    var_dir: Path | None = None,
-) -> bool:
-    """Hand an act of a person to the desk's own log; return whether it could be written down.
-
-    Never raises: a sign-in or a stop must not wait for a disk. What is lost is logged and counted.
-    A `record_id` makes saying it twice one record.
-    """
-    var_dir = var_dir or settings.VAR_DIR
-    try:
-        record = DeskRecord(
-            id=str(record_id or uuid4()),
-            kind=kind,
-            actor=presentable(actor),
-            address=presentable(address),
-            reason=reason,
-            at=_now_us(),
-            data=dict(data),
-        )
-        key = read_or_create_secret(var_dir / "secrets" / "spool.key")
-        write_record(var_dir=var_dir, key=key, record=record)
-    except (OSError, SpoolError, LogError) as error:
-        LOST.add()
-        logger.error("not in the desk's log: %s by %r: %s", kind, actor, error)
-        return False
-    return True
-
-
-def _now_us() -> int:
-    return time.time_ns() // 1000
 
 
 # --- stopping trading -----------------------------------------------------------------------------
@@ -298,23 +216,12 @@ def trading_kill(
             problems.append(f"session {session}: {error}")
         else:
             reached.append(session)
-    desk_record(
-        kind="desk.stop_pressed",
-        actor=actor,
-        address=address,
-        reason=reason,
-        data={"sessions": reached, "everywhere": file is not None, "problems": problems},
-        record_id=command_id,
-        var_dir=var_dir,
-    )
     return Killed(sessions=tuple(reached), file=file, problems=tuple(problems))
 
 
 def _named_session(var_dir: Path, name: str) -> str:
-    """Return the name of a session that has its log here; a log elsewhere has no spool here, and
-    the desk's own log no engine.
-    """
-    directory = session_directory(var_dir, checked_session_name(name))
+    """Return the name of a session that has its log here; a log elsewhere has no spool here."""
+    directory = session_directory(var_dir, name)
     if existing_session_directory(var_dir, name) != directory:
         raise UnknownSessionError(f"session {name!r} has no log in {directory.parent}")
     return name
@@ -338,7 +245,7 @@ def _write_kill(
         actor=actor,
         address=address,
         reason=reason,
-        issued_at=_now_us(),
+        issued_at=time.time_ns() // 1000,
     )
     write_command(var_dir=var_dir, key=key, command=command)
 
@@ -357,6 +264,11 @@ def _write_kill_file(var_dir: Path, text: str, problems: list[str]) -> Path | No
 
 
 # --- what people do here, on the record -----------------------------------------------------------
+
+
+def put_on_record(*, kind: str, actor: str, address: str, data: dict[str, Any]) -> None:
+    """Say who verified or took what; `address` is where the actor sat (IP or `local`)."""
+    logger.info("%s by %s from %s: %s", kind, actor, address, data)
 
 
 # --- bytes handed out -----------------------------------------------------------------------------
@@ -385,7 +297,7 @@ def log_download(
 
     Raises LogError when the log has no such day or lines, or their place cannot be found.
     """
-    if session not in log_names(var_dir):
+    if session not in session_names(var_dir):
         raise UnknownSessionError(f"session {session!r} has no log")
     directory = session_directory(var_dir, session)
     try:
@@ -396,11 +308,15 @@ def log_download(
         prepared = Download(extract=extract, sha256=extract_digest(extract))
     except UNREADABLE as error:
         raise LogError(without_directory(error, directory)) from error
-    taken = f"{extract.name}, {extract.bytes} bytes, SHA-256 {prepared.sha256.hex()}"
-    desk_record(
-        kind="desk.exported",
+    put_on_record(
+        kind="log.downloaded",
         actor=actor,
         address=address,
-        data={"session": session, "what": taken},
+        data={
+            "session": session,
+            "file": extract.name,
+            "bytes": extract.bytes,
+            "sha256": prepared.sha256.hex(),
+        },
     )
     return prepared

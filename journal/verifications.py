@@ -21,7 +21,7 @@ from journal.log.session import day_name, session_directory, session_names
 from journal.log.status import UNREADABLE, file_statuses, without_directory
 from journal.log.verification import verify_range
 from journal.models import RangeVerification
-from journal.services import desk_record
+from journal.services import put_on_record
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -100,15 +100,11 @@ def range_verification_request(
         created_at=now,
         heartbeat_at=now,
     )
-    desk_record(
-        kind="desk.verification_asked",
+    put_on_record(
+        kind="verification.asked",
         actor=requested_by.get_username(),
         address=address,
-        data={
-            "session": session,
-            "first_line": wanted.first_line,
-            "last_line": wanted.last_line,
-        },
+        data={"session": session, "range": wanted.asked},
     )
     while True:
         with transaction.atomic():

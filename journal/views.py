@@ -24,7 +24,7 @@ from journal.events import KINDS
 from journal.log.errors import LogError, UnknownSessionError
 from journal.log.extract import extract_blocks
 from journal.log.session import session_names
-from journal.selectors import UnknownEventError, desk_state, raw_event_get, session_list
+from journal.selectors import UnknownEventError, raw_event_get, session_list
 from journal.services import log_download
 from journal.verification_pages import (
     UnknownVerificationError,
@@ -57,9 +57,7 @@ PACE_BYTES_PER_SECOND = 32 * 2**20
 @require_safe
 @role_required()
 def sessions(request: HttpRequest) -> HttpResponse:
-    return render(
-        request, "journal/sessions.html", {"sessions": session_list(), "desk": desk_state()}
-    )
+    return render(request, "journal/sessions.html", {"sessions": session_list()})
 
 
 # --- lines ----------------------------------------------------------------------------------------

@@ -18,7 +18,6 @@ from journal.log.canonical import canonical_bytes
 from journal.log.errors import LogError
 from journal.log.head import Head, read_head
 from journal.log.session import existing_session_directory, session_directory, session_names
-from journal.services import desk_record
 from replay.models import ReplayRun
 from replay.ways import Workshop, replay_session
 from trading.process import process_facts
@@ -69,13 +68,7 @@ class Means:
 
 
 def replay_run_request(
-    *,
-    session: str,
-    times: str | int,
-    requested_by: User,
-    address: str = "local",
-    var_dir: Path,
-    now: datetime,
+    *, session: str, times: str | int, requested_by: User, var_dir: Path, now: datetime
 ) -> ReplayRun:
     """Queue an N-way replay of a session up to its durable head; the same one, when it is waiting
     or running already.
@@ -110,13 +103,6 @@ def replay_run_request(
             if run is not None and run.pk == wanted.pk:
                 transaction.on_commit(partial(_send, wanted.pk))
         if run is not None:
-            desk_record(
-                kind="desk.replay_asked",
-                actor=requested_by.get_username(),
-                address=address,
-                data={"session": session, "times": ways, "run": str(run.pk)},
-                var_dir=var_dir,
-            )
             return run
         # What stood in the way has ended meanwhile.
 

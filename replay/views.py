@@ -45,7 +45,6 @@ def start(request: HttpRequest) -> HttpResponse:
             session=request.POST.get("session", ""),
             times=request.POST.get("times", ""),
             requested_by=request.user,
-            address=request.META.get("REMOTE_ADDR") or "unknown",
             var_dir=settings.VAR_DIR,
             now=timezone.now(),
         )

@@ -19,8 +19,6 @@ if TYPE_CHECKING:
 _NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,39}\Z")
 _DAY_FILE = re.compile(r"\d{4}-\d{2}-\d{2}\.jsonl(\.gz)?\Z")
 PACKED = ".gz"
-DESK_SESSION = "_desk"  # the desk's own log; no session can take the name
-DESK_NUMBER = 2**22 - 1  # the last there is; sessions count from 1
 ID_STRIDE = 2**40  # lines a session may have; the audit store's key is number * ID_STRIDE + line
 
 
@@ -40,34 +38,27 @@ def sessions_directory(var_dir: Path) -> Path:
 
 
 def session_directory(var_dir: Path, name: str) -> Path:
-    """Return the directory of one session or of the desk's log, which may not exist yet."""
-    return sessions_directory(var_dir) / (
-        name if name == DESK_SESSION else checked_session_name(name)
-    )
+    """Return the directory of one session, which may not exist yet."""
+    return sessions_directory(var_dir) / checked_session_name(name)
 
 
 def existing_session_directory(var_dir: Path, name: str) -> Path:
     """Return the directory of a session that has a log; `name` may also be a path to one."""
-    is_name = name == DESK_SESSION or _NAME.match(name) is not None
+    is_name = _NAME.match(name) is not None
     if is_name and day_files(session_directory(var_dir, name)):
         return session_directory(var_dir, name)
     if day_files(Path(name)):
         return Path(name)
     if not is_name:
         raise UnknownSessionError(f"{name}: neither a session's name nor a directory with a log")
-    known = ", ".join(log_names(var_dir)) or "none yet"
+    known = ", ".join(session_names(var_dir)) or "none yet"
     raise UnknownSessionError(
         f"session {name!r} has no log in {sessions_directory(var_dir)}; known: {known}"
     )
 
 
 def session_names(var_dir: Path) -> list[str]:
-    """Return the names of the sessions that have a log, sorted: what an engine wrote."""
-    return [name for name in log_names(var_dir) if name != DESK_SESSION]
-
-
-def log_names(var_dir: Path) -> list[str]:
-    """Return the names of all logs, sorted: the sessions' and the desk's own."""
+    """Return the names of the sessions that have a log, sorted."""
     root = sessions_directory(var_dir)
     if not root.is_dir():
         return []

@@ -8,7 +8,7 @@ so they are refused until their writer comes with their struct.
 from __future__ import annotations
 
 # Each of these registers its kinds.
-from journal.payloads import bookkeeping, decisions, desk, market, orders, sessions, standing
+from journal.payloads import bookkeeping, decisions, market, orders, sessions, standing
 from journal.payloads.checking import check, check_all, unreadable
 from journal.payloads.registry import SCHEMAS, Schema, payload_of
 
@@ -19,7 +19,6 @@ __all__ = [
     "check",
     "check_all",
     "decisions",
-    "desk",
     "market",
     "orders",
     "payload_of",

@@ -118,14 +118,13 @@ def test_each_kind_of_range_is_queued_with_its_lines(operator: User, log: Path) 
     assert whole.requested_by == operator
 
 
-def test_who_asked_from_where_is_on_the_desk_s_record(
-    operator: User, log: Path, settings: Any
+def test_who_asked_from_where_is_on_record(
+    operator: User, log: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    ask(operator, log, day="2025-08-21")
-    (waiting,) = (settings.VAR_DIR / "spool" / "_desk").glob("*.json")
-    said = waiting.read_text()
-    for part in ("desk.verification_asked", "operator", "10.0.0.7", "243", "484"):
-        assert part in said
+    with caplog.at_level("INFO", logger="brahmastra.journal"):
+        ask(operator, log, day="2025-08-21")
+    assert "verification.asked by operator from 10.0.0.7" in caplog.text
+    assert "'range': '2025-08-21'" in caplog.text
 
 
 @pytest.mark.parametrize(

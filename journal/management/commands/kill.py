@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import getpass
 import json
 from typing import TYPE_CHECKING, Any
 
@@ -10,7 +11,6 @@ from django.core.management.base import BaseCommand, CommandError
 
 from journal import services
 from journal.log.errors import LogError
-from journal.secrets import shell_user
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser
@@ -38,7 +38,7 @@ class Command(BaseCommand):
             killed = services.trading_kill(
                 var_dir=settings.VAR_DIR,
                 sessions=session,
-                actor=actor or shell_user(),
+                actor=actor or _user(),
                 address="local",
                 reason=reason.strip(),
             )
@@ -61,3 +61,10 @@ class Command(BaseCommand):
             self.stdout.write(f"session {session}: told to stop")
         if killed.file is not None:
             self.stdout.write(f"{killed.file} exists: nothing new is admitted anywhere")
+
+
+def _user() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # a uid without a name
+        return "unknown"

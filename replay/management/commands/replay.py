@@ -15,8 +15,8 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
 from journal.figures import count
-from journal.log.errors import LogError, UnknownSessionError
-from journal.log.session import DESK_SESSION, existing_session_directory
+from journal.log.errors import LogError
+from journal.log.session import existing_session_directory
 from replay.ways import ReplayResult, Workshop, replay_session
 from trading.process import process_facts
 from trading.version import code_version
@@ -45,7 +45,7 @@ class Command(BaseCommand):
     def handle(self, **options: Any) -> None:
         try:
             result = replay_session(
-                _engine_log(options["session"]),
+                existing_session_directory(settings.VAR_DIR, options["session"]),
                 times=options["times"],
                 days=options["days"],
                 code_version=code_version(),
@@ -110,10 +110,3 @@ def _day(text: str) -> str:
         return date.fromisoformat(text).isoformat()
     except ValueError:
         raise ArgumentTypeError(f"{text!r} is not a date, expected YYYY-MM-DD") from None
-
-
-def _engine_log(session: str) -> Path:
-    """Return the directory of a log that an engine wrote."""
-    if session == DESK_SESSION:
-        raise UnknownSessionError(f"{session} is the desk's own log: no engine wrote it")
-    return existing_session_directory(settings.VAR_DIR, session)
