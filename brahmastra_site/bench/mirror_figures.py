@@ -7,6 +7,7 @@ the same indexes and nothing else: no generated column, no constraint, no trigge
 
 from __future__ import annotations
 
+import gc
 import subprocess
 import sys
 import time
@@ -115,6 +116,7 @@ def _beside_the_floor(ground: Ground, name: str, directory: Path) -> Figure:
     if identity is None:
         raise RuntimeError(f"{directory} names no session")
     rows = _floor_rows(identity[0], directory)
+    gc.freeze()  # the collector must not walk the floor's rows while the mirror works
     ours = floor = float("inf")
     with _connected(ground, "AUDIT_OWNER_URL") as owner, _connected(ground) as mirror:
         for _ in range(TIMES):
