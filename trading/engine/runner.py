@@ -340,11 +340,19 @@ class SessionRunner:
             self._tap.require_room()
         except WalOverflowError as overflow:
             await self._tap.room()
-            if self.plan.speed is not None and self.engine.state.kill is None:
+            if self._is_safe_mode_due():
                 await self._fall_safe(str(overflow))
+                await self._tap.room()
+
+    def _is_safe_mode_due(self) -> bool:
+        """Tell whether the feed cannot wait and something could still be opened: outside an open
+        day nothing can, and no command is taken.
+        """
+        state = self.engine.state
+        is_open = state.day is not None and not state.day.closed
+        return self.plan.speed is not None and is_open and state.kill is None
 
     async def _fall_safe(self, reason: str) -> None:
-        now = self.world.clock()
         await self._command(
             {
                 "id": f"SAFE-{self.engine.next_seq}",
@@ -353,7 +361,7 @@ class SessionRunner:
                 "actor": "runner",
                 "address": "local",
                 "reason": f"safe mode: {reason}",
-                "issued_at": now,
+                "issued_at": self.world.clock(),
             }
         )
 

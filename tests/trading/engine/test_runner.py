@@ -7,15 +7,18 @@ import shutil
 import uuid
 from collections import Counter
 from dataclasses import replace
+from functools import partial
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import pytest
 
 import trading.engine.frames as frames_module
+import trading.engine.runner as runner_module
 from journal.events import BOOKKEEPING_KINDS, Event
 from journal.log.head import Head, publish_head
 from journal.log.reader import LogLine, read_session
+from journal.log.tap import WalTap
 from journal.log.verification import verify_session
 from journal.spool import Command, kill_file, write_command
 from tests.market_factory import DAYS, SPOOL_KEY, Rig, day_frames, factory_configuration
@@ -386,3 +389,36 @@ def test_a_command_with_a_changed_reason_is_refused(tmp_path: Path) -> None:
     path.write_text(json.dumps(content))
     rig.run()
     assert not [e for e in events_of(rig.directory) if e.kind == "operator.command"]
+
+
+# --- safe mode ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("speed", [1e12, None])
+def test_a_feed_that_cannot_wait_for_the_log_goes_into_safe_mode(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    finished: Rig,
+    speed: float | None,
+) -> None:
+    """With a queue of one event the log is behind at once; a recorded feed only waits for it."""
+    monkeypatch.setattr(runner_module, "WalTap", partial(WalTap, capacity=1))
+    rig = Rig(var_dir=tmp_path, speed=speed)
+    rig.run()
+    events = events_of(rig.directory)
+    kills = [event for event in events if event.kind == "operator.command"]
+    if speed is None:
+        assert bodies_of(rig.directory) == bodies_of(finished.directory)
+        return
+    (kill,) = kills
+    assert (kill.data["command"], kill.data["actor"]) == ("kill", "runner")
+    assert kill.data["reason"].startswith("safe mode: ")
+    assert "events wait for the log, expected fewer than 1" in kill.data["reason"]
+    entries = {
+        event.data["verdict"]
+        for event in events
+        if event.kind == "gate.decided" and event.data["action"] == "entry" and event.seq > kill.seq
+    }
+    assert entries == {"block"}
+    assert events[-1].kind == "session.closed"
+    assert verify_session(rig.directory).unfinished == 0
