@@ -84,8 +84,10 @@ class LogWriter:
         self._index: IndexWriter | None = None
         self._poisoned = False
         self.torn: TornTail | None = None
+        self._unrecorded: TornTail | None = None
         try:
             end, self.torn = recover(directory, now_us=clock(), files=files)
+            self._unrecorded = self.torn
             self._take_up(end)
         except BaseException:
             self.close()
@@ -106,8 +108,8 @@ class LogWriter:
             if not end.path.name.endswith(PACKED):
                 self._reopen(end.path)
         self._keep_ballast()
-        if self.torn is not None and self._descriptor >= 0:
-            self._append_bookkeeping("log.recovered", asdict(self.torn))
+        if self._descriptor >= 0:
+            self._record_torn()
 
     def _reopen(self, path: Path) -> None:
         """Go on in the last file. Lines that were durable but not yet acknowledged when the last
@@ -144,8 +146,7 @@ class LogWriter:
         with self._poisoning(self.directory / f"{date}.jsonl"):
             self._start_file(self.directory / f"{date}.jsonl")
         self._append_bookkeeping("log.opened", opened)
-        if self.torn is not None and opened["previous"] is None:
-            self._append_bookkeeping("log.recovered", asdict(self.torn))
+        self._record_torn()
 
     def _link(self) -> dict[str, object] | None:
         """Return what the next file's first record says of this one and of all before it."""
@@ -247,6 +248,12 @@ class LogWriter:
         event = Event(session=self.session, seq=None, ts=self._clock(), kind=kind, data=data)
         self.append(self.encode([event]))
         self.sync()
+
+    def _record_torn(self) -> None:
+        """Log what recovery moved aside, as soon as there is a file to log it in."""
+        torn, self._unrecorded = self._unrecorded, None
+        if torn is not None:
+            self._append_bookkeeping("log.recovered", asdict(torn))
 
     def _publish(self) -> None:
         assert self._file is not None  # noqa: S101 - callers have just written to it

@@ -179,3 +179,17 @@ def test_a_range_of_a_packed_log_verifies(tmp_path: Path) -> None:
         )
         assert (found.first_line, found.line, found.lines) == (first, last, last - first + 1)
         assert seen[-1] == (found.lines, found.lines)
+
+
+def test_what_was_moved_aside_is_recorded_when_the_day_before_is_packed(tmp_path: Path) -> None:
+    """The first line of a new day torn, and the last whole day packed: nothing to append to yet."""
+    directory = write_log(tmp_path, days=1, events=5)
+    pack_day(day_files(directory)[0])
+    (directory / "2025-08-21.jsonl").write_bytes(b'{"event":{"body":')
+    with open_log(tmp_path) as writer:
+        assert writer.torn is not None
+        writer.open_day("2025-08-21")
+    *_, opened, recovered = read_session(directory)
+    assert (opened.body["kind"], recovered.body["kind"]) == ("log.opened", "log.recovered")
+    assert recovered.body["data"]["moved_to"] == writer.torn.moved_to
+    assert verify_session(directory).torn == [writer.torn.moved_to]
