@@ -191,12 +191,10 @@ def _normalised_float(value: float, *, fast: bool) -> float | int | None:
 
 
 def _checked_text(value: str, field: str) -> str:
-    if value.isascii():
-        if "\x00" in value:
-            raise CanonicalError(f"{field or 'value'}: U+0000 cannot be stored")
-        return value
     if "\x00" in value:
         raise CanonicalError(f"{field or 'value'}: U+0000 cannot be stored")
+    if value.isascii():
+        return value
     try:
         value.encode()
     except UnicodeEncodeError as error:

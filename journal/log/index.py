@@ -248,17 +248,16 @@ class IndexWriter:
             kept.parent.mkdir(exist_ok=True)
             self._descriptor = files.open_append(kept) if kept.exists() else files.create(kept)
         except OSError:
-            self._give_up()
+            self.close()
 
     def continue_after(self, entry: Entry) -> None:
         """Take up after an entry that is kept already."""
         self._due = entry.offset + STRIDE_BYTES
 
     def note(self, entry: Entry) -> None:
-        """Take a line's entry when one is due."""
-        if entry.offset >= self._due:
-            self._pending += _packed(entry)
-            self._due = entry.offset + STRIDE_BYTES
+        """Take the entry of a line that is due."""
+        self._pending += _packed(entry)
+        self._due = entry.offset + STRIDE_BYTES
 
     def is_due(self, offset: int) -> bool:
         """Tell whether the line that starts at `offset` is to be noted."""
@@ -270,13 +269,11 @@ class IndexWriter:
             try:
                 self._files.write_all(self._descriptor, self._pending)
             except OSError:
-                self._give_up()
+                self.close()
         self._pending = b""
 
     def close(self) -> None:
+        """Release the file; what is noted afterwards is not kept."""
         if self._descriptor >= 0:
             self._files.close(self._descriptor)
             self._descriptor = -1
-
-    def _give_up(self) -> None:
-        self.close()

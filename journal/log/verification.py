@@ -211,6 +211,8 @@ def is_unfinished(path: Path, end: int, head: Head | None, failure: TamperedErro
     """
     if head is None or (day_name(path), end) < (head.file, head.offset):
         return False
+    if path.name.endswith(PACKED):  # nobody writes to it any more
+        return False
     good_end, _, _ = scan(path)
     chain_broke_here = good_end == end
     return chain_broke_here and not later_batch_follows(path, good_end, failure.line)
