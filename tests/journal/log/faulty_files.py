@@ -90,14 +90,14 @@ class PowerCutFiles(Files):
 
     `sync` makes one file's content durable, `sync_directory` the names in one directory. At a cut
     of each unsynced 512-byte sector nothing, the new bytes or noise may be there, of each unsynced
-    change of a name either side. `mutant` breaks one promise on purpose: "sync" or "sync_directory"
-    then does nothing.
+    change of a name either side. `before` is told each operation that is about to be done. `mutant`
+    breaks one promise on purpose: "sync" or "sync_directory" then does nothing.
     """
 
-    def __init__(self, root: Path, *, mutant: str = "", before: Callable[[], None] | None = None):
+    def __init__(self, root: Path, *, mutant: str = "", before: Callable[[str], None]):
         self._root = root
         self._mutant = mutant
-        self._before = before or (lambda: None)
+        self._before = before
         self._open: dict[int, _Inode] = {}
         self._names: dict[Path, _Inode] = {}
         self._durable_names: dict[Path, _Inode] = {}
@@ -108,53 +108,53 @@ class PowerCutFiles(Files):
                 self._names[path] = self._durable_names[path] = inode
 
     def create(self, path: Path) -> int:
-        self._before()
+        self._before("create")
         descriptor = super().create(path)
         self._open[descriptor] = self._names[path] = _Inode()
         return descriptor
 
     def open_append(self, path: Path) -> int:
-        self._before()
+        self._before("open_append")
         descriptor = super().open_append(path)
         self._open[descriptor] = self._names[path]
         return descriptor
 
     def write(self, descriptor: int, data: memoryview) -> int:
-        self._before()
+        self._before("write")
         taken = super().write(descriptor, data)
         self._open[descriptor].content += data[:taken]
         return taken
 
     def sync(self, descriptor: int) -> None:
-        self._before()
+        self._before("sync")
         if self._mutant != "sync":
             inode = self._open[descriptor]
             inode.durable = bytes(inode.content)
 
     def truncate(self, descriptor: int, size: int) -> None:
-        self._before()
+        self._before("truncate")
         super().truncate(descriptor, size)
         del self._open[descriptor].content[size:]
 
     def reserve(self, descriptor: int, size: int) -> None:
-        self._before()
+        self._before("reserve")
 
     def close(self, descriptor: int) -> None:
         super().close(descriptor)
         self._open.pop(descriptor, None)
 
     def rename(self, source: Path, target: Path) -> None:
-        self._before()
+        self._before("rename")
         super().rename(source, target)
         self._names[target] = self._names.pop(source)
 
     def remove(self, path: Path) -> None:
-        self._before()
+        self._before("remove")
         super().remove(path)
         self._names.pop(path, None)
 
     def sync_directory(self, directory: Path) -> None:
-        self._before()
+        self._before("sync_directory")
         if self._mutant == "sync_directory":
             return
         for names, other in ((self._durable_names, self._names), (self._names, None)):
@@ -167,7 +167,7 @@ class PowerCutFiles(Files):
     def cut(self, chance: Random) -> None:
         """Leave under the directory what the disk may hold after the power went."""
         survivors: dict[Path, _Inode] = {}
-        for path in self._durable_names.keys() | self._names.keys():
+        for path in sorted(self._durable_names.keys() | self._names.keys()):
             before, after = self._durable_names.get(path), self._names.get(path)
             inode = before if before is after or chance.random() < 0.5 else after
             if inode is not None:
