@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import hmac
 import json
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
@@ -70,9 +71,11 @@ def waiting_commands(*, var_dir: Path, session: str) -> list[Path]:
     directory = var_dir / "spool" / session
     if not directory.is_dir():
         return []
-    return sorted(
-        directory.glob("[!.]*.json"), key=lambda path: (path.stat().st_mtime_ns, path.name)
-    )
+    found: list[tuple[int, str, Path]] = []
+    for path in directory.glob("[!.]*.json"):
+        with suppress(FileNotFoundError):  # settled since it was listed
+            found.append((path.stat().st_mtime_ns, path.name, path))
+    return [path for _, _, path in sorted(found)]
 
 
 def read_command(path: Path, *, key: str) -> Command:

@@ -247,9 +247,11 @@ def test_a_killed_mirror_logs_each_act_once(var_dir: Path, audit_store: None) ->
     finally:
         clerk.stop()
     process = follow(var_dir)
-    wait_until(lambda: not waiting_records(var_dir))
-    process.send_signal(signal.SIGTERM)
-    _, said = process.communicate(timeout=30)
+    try:
+        wait_until(lambda: not waiting_records(var_dir))
+    finally:
+        process.send_signal(signal.SIGTERM)
+        _, said = process.communicate(timeout=30)
     assert (process.returncode, said) == (0, "")
     assert sorted(keys(var_dir)) == sorted(clerk.acts)
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import hmac
 import json
+import threading
 from typing import TYPE_CHECKING
+from uuid import uuid4
 
 import pytest
 
@@ -180,3 +182,23 @@ def test_a_session_cannot_lead_out_of_the_spool(tmp_path: Path) -> None:
     with pytest.raises(SessionNameError):
         write_command(var_dir=tmp_path, key=KEY, command=command(session="../day1"))
     assert list(tmp_path.iterdir()) == []
+
+
+def test_commands_settled_while_they_are_listed_are_not_waiting(tmp_path: Path) -> None:
+    """Somebody lists them again and again while the engine moves them away."""
+    for _ in range(300):
+        write_command(var_dir=tmp_path, key=KEY, command=command(id=str(uuid4())))
+    (first, *others) = waiting_commands(var_dir=tmp_path, session="day1")
+    assert len(others) == 299
+
+    def settle() -> None:
+        for path in (first, *others):
+            settle_command(path)
+
+    settling = threading.Thread(target=settle)
+    settling.start()
+    counts = [300]
+    while counts[-1]:
+        counts.append(len(waiting_commands(var_dir=tmp_path, session="day1")))
+    settling.join()
+    assert counts == sorted(counts, reverse=True)
