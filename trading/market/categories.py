@@ -432,6 +432,32 @@ CATEGORIES = (
         "event",
     ),
     Category(
+        "market_status",
+        "Market status",
+        "When trading in an underlying stopped and went on: HALT or RESUME at as_of, known at "
+        "available_at, as `market.status` events say it.",
+        {"underlying": "VARCHAR", "status": "VARCHAR", "reason": "VARCHAR"},
+        ("underlying", "as_of", "status"),
+    ),
+    Category(
+        "synthetic_truth",
+        "Truth of synthetic data",
+        "What the generator did, for judging what others find in its data: each piece of dirt and "
+        "the state of each day. Known to nobody who trades: available_at is the end of the day.",
+        {
+            "trade_date": "DATE",
+            "number": "BIGINT",
+            "kind": "VARCHAR",  # REGIME, STALE_QUOTE, CROSSED_QUOTE, MISSING_STRIKE, HALT, …
+            "underlying": "VARCHAR",
+            "expiry": "DATE",
+            "strike_paise": "BIGINT",
+            "from_us": "BIGINT",
+            "until_us": "BIGINT",
+            "detail": "VARCHAR",
+        },
+        ("trade_date", "number"),
+    ),
+    Category(
         "fits",
         "Fits",
         "Models as sessions fitted them, exported from their logs; parameters as JSON.",
