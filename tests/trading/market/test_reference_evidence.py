@@ -195,8 +195,8 @@ def test_the_calendar_package_differs_where_it_is_known_to() -> None:
     xbom = package.get_calendar("XBOM", start=first.isoformat(), end=last.isoformat())
     theirs = {session.date() for session in xbom.sessions}
     ours = set(calendar().market_days(first, last))
-    # It has no weekend sessions, no Muhurat but one (as a whole day), and the Muharram of 2013 a day
-    # too soon.
+    # It has no weekend sessions, no Muhurat but one (as a whole day), and the Muharram of 2013 a
+    # day too soon.
     special = {row["date"] for row in table("calendar")["special_session"]}
     assert ours - theirs == special - {date(2012, 11, 13)} | {date(2013, 11, 14)}
     assert theirs - ours == {date(2013, 11, 15)}
