@@ -12,7 +12,6 @@ from journal.log.manifest import DataFile
 from trading.market.calendar import expires_at_us, instant_us
 from trading.market.frames import FLAG_CLOCK, ExpiryBlock, FrameSource, MarketFrame
 from trading.market.store import (
-    CHAIN_SNAPSHOT_ORDER,
     CHAIN_SNAPSHOTS,
     UNDERLYINGS,
     Entry,
@@ -154,7 +153,7 @@ def _read(
           {", ".join(_LEGS)}
         FROM read_parquet([{paths}])
         WHERE underlying IN ({names}) AND available_at >= $first AND available_at < $past
-        ORDER BY {CHAIN_SNAPSHOT_ORDER}
+        ORDER BY available_at, underlying DESC, as_of, expiry, strike_paise
     """  # noqa: S608 - names, digests and paths are the store's own, quoted
     span = {
         "first": instant_us(day, time(0)),
