@@ -181,7 +181,21 @@ def frame(session: str, seq: int, **data: Any) -> Event:
         "cadence_us": 60_000_000,
         "spot_paise": None,
         "future_paise": None,
+        "future_expiry": None,
         "vix": None,
+        "prints": [],
+        "quality": {
+            name: {
+                "state": "MISSING",
+                "age_us": None,
+                "limit_us": None,
+                "as_of": None,
+                "available_at": None,
+                "source": None,
+                "reason": "NO_SOURCE",
+            }
+            for name in ("spot", "future", "vix", "prints", "chain")
+        },
         "chain": [_block("2025-09-04"), _block("2025-09-11")],
     } | data
     return Event(
