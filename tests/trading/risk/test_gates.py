@@ -135,7 +135,8 @@ def test_a_chain_that_is_not_fresh_admits_no_entry_and_lets_every_exit_go(state:
     [("SURFACE", True), ("SURFACE_STALE", False), ("ATM_ONLY", True), ("NONE", False)],
 )
 def test_the_ladder_admits_on_a_surface_and_on_the_strikes_at_the_money(
-    rung: str, admitted: bool
+    rung: str,
+    admitted: bool,  # noqa: FBT001 - a row of the table
 ) -> None:
     decision = decide(replace(GOOD, rung=rung), LIMITS, lots=1)
     assert isinstance(decision, Approved) is admitted
