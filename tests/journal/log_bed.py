@@ -145,6 +145,7 @@ def day_opened(session: str, seq: int, date: str = "2025-08-29", **data: Any) ->
             "first_entry_ist_seconds": 33_600,
             "last_entry_ist_seconds": 42_300,
             "chain_age_us": 180_000_000,
+            "resume_chains": 5,
         },
         "rates": {"profile": "GROSS"},
         "history": [],
