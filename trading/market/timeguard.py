@@ -100,6 +100,15 @@ class TimeGuard:
         tail = f"ORDER BY {order or BY_NAME[_known(category)].order}"
         return self._ask(category, wanted, columns, where, conditions, values, tail)
 
+    def moments(
+        self, category: str, entries: Sequence[Entry], *, where: Mapping[str, Any] | None = None
+    ) -> list[int]:
+        """The instants (µs UTC) at which rows became known, ascending."""
+        columns = self._ask(
+            category, entries, ["DISTINCT available_at AS available_at"], where, ["true"], {}, ""
+        )
+        return sorted(columns["available_at"].tolist()) if columns else []
+
     def _ask(
         self,
         category: str,
