@@ -126,77 +126,110 @@ def risk_array(position: Position, market: Market) -> tuple[float, ...]:
 
 
 def span_like_margin(positions: Sequence[Position], market: Market) -> SpanLikeMargin:
-    """The SPAN-like margin of positions in one underlying.
+    """The SPAN-like margin of positions in one underlying; see Scan.margin."""
+    return Scan(market).margin(positions)
 
-    Raises MarginError for what cannot be valued and for a day outside the rules.
+
+class Scan:
+    """The scenarios of one market, each contract valued once: margins of books that share contracts
+    (a book, the book with an order) cost a sum each.
+
+    Raises MarginError for a day outside the rules.
     """
-    rules = margin_rules(market.day)
-    groups = _groups(positions, market.day, rules)
-    scanned = [_scan_risk(group, market) for group in groups]
-    worst = max(scanned, default=(0.0, 1))
-    charge = sum(_calendar_charge(group, market, rules) for group in groups)
-    return SpanLikeMargin(
-        scan_risk_paise=math.ceil(sum(risk for risk, _ in scanned)),
-        worst_scenario=worst[1],
-        calendar_spread_paise=math.ceil(charge),
-        net_option_value_paise=sum(
-            each.quantity * each.price_paise for each in positions if each.right is not None
-        ),
-        exposure_paise=math.ceil(
-            fraction(rules.exposure) * math.fsum(_exposed(each, market) for each in positions)
-        ),
-        expiry_day_paise=math.ceil(
-            fraction(rules.expiry_day_short_option)
-            * math.fsum(
-                _exposed(each, market) for each in positions if _expires_short(each, market)
-            )
-        ),
-    )
 
+    def __init__(self, market: Market) -> None:
+        self.market = market
+        self.rules = margin_rules(market.day)
+        self._arrays: dict[Position, tuple[float, ...]] = {}
+        self._deltas: dict[Position, float] = {}
 
-def _groups(positions: Sequence[Position], day: date, rules: MarginRules) -> list[list[Position]]:
-    """Positions that offset one another: all of them, or, where the rule is in force, what expires
-    today by itself.
-    """
-    if not fraction(rules.expiring_apart):
-        return [list(positions)] if positions else []
-    expiring = [each for each in positions if each.expiry == day]
-    others = [each for each in positions if each.expiry != day]
-    return [group for group in (expiring, others) if group]
+    def margin(self, positions: Sequence[Position]) -> SpanLikeMargin:
+        """The SPAN-like margin of positions in one underlying.
 
-
-def _scan_risk(group: list[Position], market: Market) -> tuple[float, int]:
-    """The largest loss of a group over the scenarios, paise and never below 0, and its number."""
-    arrays = [(each.quantity, risk_array(each, market)) for each in group]
-    losses = [
-        math.fsum(quantity * array[number] for quantity, array in arrays)
-        for number in range(SCENARIOS)
-    ]
-    worst = max(range(SCENARIOS), key=losses.__getitem__)
-    return max(losses[worst], 0.0), worst + 1
-
-
-def _calendar_charge(group: list[Position], market: Market, rules: MarginRules) -> float:
-    """The charge for units long in one expiry and short in another: the scenarios move all expiries
-    alike, and they need not. Nearest expiries are matched first, each match paid on the far one.
-    """
-    expiries = sorted({each.expiry for each in group})
-    deltas = {
-        expiry: math.fsum(
-            each.quantity * _delta(each, market) for each in group if each.expiry == expiry
+        Raises MarginError for what cannot be valued.
+        """
+        groups = self._groups(positions)
+        scanned = [self._scan_risk(group) for group in groups]
+        worst = max(scanned, default=(0.0, 1))
+        exposed = {each: _exposed(each, self.market) for each in positions}
+        return SpanLikeMargin(
+            scan_risk_paise=math.ceil(sum(risk for risk, _ in scanned)),
+            worst_scenario=worst[1],
+            calendar_spread_paise=math.ceil(sum(map(self._calendar_charge, groups))),
+            net_option_value_paise=sum(
+                each.quantity * each.price_paise for each in positions if each.right is not None
+            ),
+            exposure_paise=math.ceil(
+                fraction(self.rules.exposure) * math.fsum(exposed[each] for each in positions)
+            ),
+            expiry_day_paise=math.ceil(
+                fraction(self.rules.expiry_day_short_option)
+                * math.fsum(
+                    exposed[each] for each in positions if _expires_short(each, self.market)
+                )
+            ),
         )
-        for expiry in expiries
-    }
-    rate = fraction(rules.calendar_spread_charge)
-    charge = 0.0
-    for far_index, far in enumerate(expiries):
-        for near in expiries[:far_index]:
-            if deltas[near] * deltas[far] < 0:
-                matched = math.copysign(min(abs(deltas[near]), abs(deltas[far])), deltas[far])
-                charge += abs(matched) * rate * market.forwards_paise[far]
-                deltas[near] += matched
-                deltas[far] -= matched
-    return charge
+
+    def _array(self, position: Position) -> tuple[float, ...]:
+        contract = position._replace(quantity=1)
+        array = self._arrays.get(contract)
+        if array is None:
+            array = self._arrays[contract] = risk_array(contract, self.market)
+        return array
+
+    def _delta(self, position: Position) -> float:
+        contract = position._replace(quantity=1)
+        delta = self._deltas.get(contract)
+        if delta is None:
+            delta = self._deltas[contract] = _delta(contract, self.market)
+        return delta
+
+    def _groups(self, positions: Sequence[Position]) -> list[list[Position]]:
+        """Positions that offset one another: all of them, or, where the rule is in force, what
+        expires today by itself.
+        """
+        if not fraction(self.rules.expiring_apart):
+            return [list(positions)] if positions else []
+        expiring = [each for each in positions if each.expiry == self.market.day]
+        others = [each for each in positions if each.expiry != self.market.day]
+        return [group for group in (expiring, others) if group]
+
+    def _scan_risk(self, group: list[Position]) -> tuple[float, int]:
+        """The largest loss of a group over the scenarios, paise and never below 0, and its
+        number.
+        """
+        arrays = [(each.quantity, self._array(each)) for each in group]
+        losses = [
+            math.fsum([quantity * array[number] for quantity, array in arrays])
+            for number in range(SCENARIOS)
+        ]
+        worst = max(range(SCENARIOS), key=losses.__getitem__)
+        return max(losses[worst], 0.0), worst + 1
+
+    def _calendar_charge(self, group: list[Position]) -> float:
+        """The charge for units long in one expiry and short in another: the scenarios move all
+        expiries alike, and they need not. Nearest expiries are matched first, each match paid on
+        the far one.
+        """
+        expiries = sorted({each.expiry for each in group})
+        if len(expiries) == 1:
+            return 0.0
+        deltas = {
+            expiry: math.fsum(
+                each.quantity * self._delta(each) for each in group if each.expiry == expiry
+            )
+            for expiry in expiries
+        }
+        rate = fraction(self.rules.calendar_spread_charge)
+        charge = 0.0
+        for far_index, far in enumerate(expiries):
+            for near in expiries[:far_index]:
+                if deltas[near] * deltas[far] < 0:
+                    matched = math.copysign(min(abs(deltas[near]), abs(deltas[far])), deltas[far])
+                    charge += abs(matched) * rate * self.market.forwards_paise[far]
+                    deltas[near] += matched
+                    deltas[far] -= matched
+        return charge
 
 
 def _option_losses(position: Position, market: Market) -> tuple[float, ...]:

@@ -16,6 +16,7 @@ from trading.risk.margin import (
     Market,
     Position,
     Ranges,
+    Scan,
     ranges_by_rule,
     risk_array,
     span_like_margin,
@@ -257,6 +258,15 @@ def test_a_book_times_a_number_owes_that_many_times(book: list[Position], times:
     )
     assert many.span_like_paise == pytest.approx(once.span_like_paise * times, abs=2 * times)
     assert many.exposure_paise == pytest.approx(once.exposure_paise * times, abs=times)
+
+
+@given(st.lists(positions, max_size=6), st.lists(positions, max_size=6))
+def test_a_scan_that_has_valued_other_books_says_the_same(
+    one: list[Position], other: list[Position]
+) -> None:
+    scan = Scan(_market())
+    scan.margin(other)
+    assert scan.margin(one) == span_like_margin(one, _market())
 
 
 @given(st.lists(positions, max_size=6))
