@@ -15,7 +15,7 @@ from trading.pricing.black import black_price
 from trading.risk.margin_rules import MarginError, MarginRules, fraction, margin_rules
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
     from datetime import date
 
 NAME = "SPAN-like"
@@ -66,6 +66,18 @@ class Position(NamedTuple):
     price_paise: int
     strike_paise: int | None = None
     right: str | None = None
+
+
+class Valued(NamedTuple):
+    """What a margin needs of one unit of a contract: its risk array, and its delta in units of the
+    underlying.
+    """
+
+    array: tuple[float, ...]
+    delta: float
+
+
+Held = tuple[Position, Valued]
 
 
 class SpanLikeMargin(NamedTuple):
@@ -125,111 +137,96 @@ def risk_array(position: Position, market: Market) -> tuple[float, ...]:
     return tuple(min(loss, position.price_paise) for loss in _option_losses(position, market))
 
 
-def span_like_margin(positions: Sequence[Position], market: Market) -> SpanLikeMargin:
-    """The SPAN-like margin of positions in one underlying; see Scan.margin."""
-    return Scan(market).margin(positions)
+def valued(positions: Iterable[Position], market: Market) -> dict[Position, Valued]:
+    """The contracts of positions, each valued once; a key is one unit of the contract. What several
+    books need (a book, the book with an order) is computed once for all of them.
 
-
-class Scan:
-    """The scenarios of one market, each contract valued once: margins of books that share contracts
-    (a book, the book with an order) cost a sum each.
-
-    Raises MarginError for a day outside the rules.
+    Raises MarginError for what cannot be valued.
     """
+    contracts = {_unit(each) for each in positions}
+    return {each: Valued(risk_array(each, market), _delta(each, market)) for each in contracts}
 
-    def __init__(self, market: Market) -> None:
-        self.market = market
-        self.rules = margin_rules(market.day)
-        self._arrays: dict[Position, tuple[float, ...]] = {}
-        self._deltas: dict[Position, float] = {}
 
-    def margin(self, positions: Sequence[Position]) -> SpanLikeMargin:
-        """The SPAN-like margin of positions in one underlying.
+def span_like_margin(
+    positions: Sequence[Position],
+    market: Market,
+    contracts: Mapping[Position, Valued] | None = None,
+) -> SpanLikeMargin:
+    """The SPAN-like margin of positions in one underlying; `contracts` are those of `valued` where
+    they are at hand.
 
-        Raises MarginError for what cannot be valued.
-        """
-        groups = self._groups(positions)
-        scanned = [self._scan_risk(group) for group in groups]
-        worst = max(scanned, default=(0.0, 1))
-        exposed = {each: _exposed(each, self.market) for each in positions}
-        return SpanLikeMargin(
-            scan_risk_paise=math.ceil(sum(risk for risk, _ in scanned)),
-            worst_scenario=worst[1],
-            calendar_spread_paise=math.ceil(sum(map(self._calendar_charge, groups))),
-            net_option_value_paise=sum(
-                each.quantity * each.price_paise for each in positions if each.right is not None
-            ),
-            exposure_paise=math.ceil(
-                fraction(self.rules.exposure) * math.fsum(exposed[each] for each in positions)
-            ),
-            expiry_day_paise=math.ceil(
-                fraction(self.rules.expiry_day_short_option)
-                * math.fsum(
-                    exposed[each] for each in positions if _expires_short(each, self.market)
-                )
-            ),
+    Raises MarginError for what cannot be valued and for a day outside the rules.
+    """
+    rules = margin_rules(market.day)
+    known = valued(positions, market) if contracts is None else contracts
+    groups = _groups([(each, known[_unit(each)]) for each in positions], market.day, rules)
+    scanned = [_scan_risk(group) for group in groups]
+    worst = max(scanned, default=(0.0, 1))
+    charge = sum(_calendar_charge(group, market, rules) for group in groups)
+    exposed = [(each, _exposed(each, market)) for each in positions]
+    return SpanLikeMargin(
+        scan_risk_paise=math.ceil(sum(risk for risk, _ in scanned)),
+        worst_scenario=worst[1],
+        calendar_spread_paise=math.ceil(charge),
+        net_option_value_paise=sum(
+            each.quantity * each.price_paise for each in positions if each.right is not None
+        ),
+        exposure_paise=math.ceil(
+            fraction(rules.exposure) * math.fsum(value for _, value in exposed)
+        ),
+        expiry_day_paise=math.ceil(
+            fraction(rules.expiry_day_short_option)
+            * math.fsum(value for each, value in exposed if _expires_short(each, market))
+        ),
+    )
+
+
+def _unit(position: Position) -> Position:
+    return position._replace(quantity=1)
+
+
+def _groups(held: list[Held], day: date, rules: MarginRules) -> list[list[Held]]:
+    """Positions that offset one another: all of them, or, where the rule is in force, what expires
+    today by itself.
+    """
+    if not fraction(rules.expiring_apart):
+        return [held] if held else []
+    expiring = [each for each in held if each[0].expiry == day]
+    others = [each for each in held if each[0].expiry != day]
+    return [group for group in (expiring, others) if group]
+
+
+def _scan_risk(group: list[Held]) -> tuple[float, int]:
+    """The largest loss of a group over the scenarios, paise and never below 0, and its number."""
+    losses = [
+        math.fsum([position.quantity * each.array[number] for position, each in group])
+        for number in range(SCENARIOS)
+    ]
+    worst = max(range(SCENARIOS), key=losses.__getitem__)
+    return max(losses[worst], 0.0), worst + 1
+
+
+def _calendar_charge(group: list[Held], market: Market, rules: MarginRules) -> float:
+    """The charge for units long in one expiry and short in another: the scenarios move all expiries
+    alike, and they need not. Nearest expiries are matched first, each match paid on the far one.
+    """
+    expiries = sorted({position.expiry for position, _ in group})
+    deltas = {
+        expiry: math.fsum(
+            position.quantity * each.delta for position, each in group if position.expiry == expiry
         )
-
-    def _array(self, position: Position) -> tuple[float, ...]:
-        contract = position._replace(quantity=1)
-        array = self._arrays.get(contract)
-        if array is None:
-            array = self._arrays[contract] = risk_array(contract, self.market)
-        return array
-
-    def _delta(self, position: Position) -> float:
-        contract = position._replace(quantity=1)
-        delta = self._deltas.get(contract)
-        if delta is None:
-            delta = self._deltas[contract] = _delta(contract, self.market)
-        return delta
-
-    def _groups(self, positions: Sequence[Position]) -> list[list[Position]]:
-        """Positions that offset one another: all of them, or, where the rule is in force, what
-        expires today by itself.
-        """
-        if not fraction(self.rules.expiring_apart):
-            return [list(positions)] if positions else []
-        expiring = [each for each in positions if each.expiry == self.market.day]
-        others = [each for each in positions if each.expiry != self.market.day]
-        return [group for group in (expiring, others) if group]
-
-    def _scan_risk(self, group: list[Position]) -> tuple[float, int]:
-        """The largest loss of a group over the scenarios, paise and never below 0, and its
-        number.
-        """
-        arrays = [(each.quantity, self._array(each)) for each in group]
-        losses = [
-            math.fsum([quantity * array[number] for quantity, array in arrays])
-            for number in range(SCENARIOS)
-        ]
-        worst = max(range(SCENARIOS), key=losses.__getitem__)
-        return max(losses[worst], 0.0), worst + 1
-
-    def _calendar_charge(self, group: list[Position]) -> float:
-        """The charge for units long in one expiry and short in another: the scenarios move all
-        expiries alike, and they need not. Nearest expiries are matched first, each match paid on
-        the far one.
-        """
-        expiries = sorted({each.expiry for each in group})
-        if len(expiries) == 1:
-            return 0.0
-        deltas = {
-            expiry: math.fsum(
-                each.quantity * self._delta(each) for each in group if each.expiry == expiry
-            )
-            for expiry in expiries
-        }
-        rate = fraction(self.rules.calendar_spread_charge)
-        charge = 0.0
-        for far_index, far in enumerate(expiries):
-            for near in expiries[:far_index]:
-                if deltas[near] * deltas[far] < 0:
-                    matched = math.copysign(min(abs(deltas[near]), abs(deltas[far])), deltas[far])
-                    charge += abs(matched) * rate * self.market.forwards_paise[far]
-                    deltas[near] += matched
-                    deltas[far] -= matched
-        return charge
+        for expiry in expiries
+    }
+    rate = fraction(rules.calendar_spread_charge)
+    charge = 0.0
+    for far_index, far in enumerate(expiries):
+        for near in expiries[:far_index]:
+            if deltas[near] * deltas[far] < 0:
+                matched = math.copysign(min(abs(deltas[near]), abs(deltas[far])), deltas[far])
+                charge += abs(matched) * rate * market.forwards_paise[far]
+                deltas[near] += matched
+                deltas[far] -= matched
+    return charge
 
 
 def _option_losses(position: Position, market: Market) -> tuple[float, ...]:
