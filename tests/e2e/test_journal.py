@@ -74,6 +74,7 @@ def test_filters_and_pages_live_in_the_address(enter: Enter, told: str, viewer: 
     page.go_back()
     expect(page.locator("tbody tr").first).to_have_id(str(second))
     page.go_back()
+    expect(page.locator("tbody tr").first).to_have_id(str(first))
     page.go_back()
     expect(page.locator("tbody tr").first).to_have_id(str(newest))
     expect(page.get_by_label("Kind")).to_have_value("")
