@@ -23,6 +23,7 @@ from brahmastra_site.bench.ground import Ground, seconds
 from brahmastra_site.bench.log_figures import (
     appending_through_the_tap,
     chaining,
+    chaining_small_events,
     commit_latency,
     following_the_chain,
     following_with_two_processes,
@@ -193,6 +194,7 @@ def _each(function: Callable[[Any], object], items: list[Any]) -> None:
 
 FIGURES = (
     chaining,
+    chaining_small_events,
     appending_through_the_tap,
     commit_latency,
     following_the_chain,
