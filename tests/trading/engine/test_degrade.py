@@ -263,10 +263,10 @@ def test_in_a_halt_positions_keep_their_last_valid_mark(tmp_path: Path) -> None:
             each_side=1,
             chain_quality=quality_of(State.HALTED, at_us=START + i * MINUTE_US, reason="HALTED"),
         )
-        for i in (9, 10, 11)
+        for i in (10, 11, 12)
     ]
     events = run(
-        tmp_path, [*held(), *calm(2, first=7), status(8, "HALT", 1), *halted], hold_minutes=60
+        tmp_path, [*held(), *calm(2, first=7), status(9, "HALT", 1), *halted], hold_minutes=60
     )
     marks = [
         (p["mark"], p["unrealised_paise"])
