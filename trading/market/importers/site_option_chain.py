@@ -3,9 +3,9 @@ and puts right under names that come twice, so columns go by their place; or one
 
 Quoted quantities are units, open interest and volume contracts; a dash is a missing value. It says
 no time, no underlying and no expiry. The time must be given (`--known-at`): the file was known
-then, and was true at the last moment before it at which the market was open. Underlying and expiry stand
-in the file's name; they are believed only if the calendar has that expiry and the quantities are of
-whole lots of that contract.
+then, and was true at the last moment before it at which the market was open. Underlying and expiry
+stand in the file's name; they are believed only if the calendar has that expiry and the quantities
+are of whole lots of that contract.
 """
 
 from __future__ import annotations
