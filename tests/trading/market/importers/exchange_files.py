@@ -270,7 +270,8 @@ PARTICIPANTS_OF_A_DAY = TextFile(
     _lines(
         '"Participant wise Open Interest (no. of contracts) in Equity Derivatives as on '
         'Jan 05, 2026",,,,,,,,,,,,,,',
-        "Client Type," + ",".join(participant_oi.COLUMNS).replace("Stock Short", "Stock Short\t", 1),
+        "Client Type,"
+        + ",".join(participant_oi.COLUMNS).replace("Stock Short", "Stock Short\t", 1),
         "Client,10,20,30,5,1,2,3,4,5,6,7,8,54,47",
     ),
     vital="Future Index Long",

@@ -97,7 +97,16 @@ def test_another_header_is_not_known(file: TextFile, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     "data",
-    [b"", b"\n", bytes(range(256)) * 20, b"\x00" * 4096, b"{", b"[]", b"PK\x03\x04rest", b"a,b\n1,2"],
+    [
+        b"",
+        b"\n",
+        bytes(range(256)) * 20,
+        b"\x00" * 4096,
+        b"{",
+        b"[]",
+        b"PK\x03\x04rest",
+        b"a,b\n1,2",
+    ],
 )
 def test_rubbish_is_not_known(data: bytes, tmp_path: Path) -> None:
     path = tmp_path / "rubbish.csv"
@@ -107,7 +116,11 @@ def test_rubbish_is_not_known(data: bytes, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     "file",
-    [file for file in files.TABLES if file not in (files.SITE_CHAIN, files.SITE_CALLS, files.SITE_PUTS)],
+    [
+        file
+        for file in files.TABLES
+        if file not in (files.SITE_CHAIN, files.SITE_CALLS, files.SITE_PUTS)
+    ],
     ids=lambda file: file.name,
 )
 def test_text_in_another_encoding_is_refused_in_one_line(file: TextFile, tmp_path: Path) -> None:
