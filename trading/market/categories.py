@@ -247,8 +247,8 @@ CATEGORIES = (
     Category(
         "participant_oi",
         "Participant open interest",
-        "Open contracts of each class of participant at the end of a day, in contracts, which may be "
-        "fractions after a change of lot.",
+        "Open contracts of each class of participant at the end of a day, in contracts, fractions "
+        "of one after a change of lot.",
         {
             "trade_date": "DATE",
             "participant": "VARCHAR",
