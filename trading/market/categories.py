@@ -24,8 +24,7 @@ class Category(NamedTuple):
     @property
     def order(self) -> str:
         """The order of its rows in a file."""
-        names = ("available_at", *(name for name in self.key if name != "available_at"))
-        return ", ".join(f'"{name}"' for name in names)
+        return ", ".join(("available_at", *(name for name in self.key if name != "available_at")))
 
 
 COMMON_COLUMNS = {
@@ -248,8 +247,8 @@ CATEGORIES = (
     Category(
         "participant_oi",
         "Participant open interest",
-        "Open contracts of each class of participant at the end of a day, in contracts, which may "
-        "be fractions after a change of lot.",
+        "Open contracts of each class of participant at the end of a day, in contracts, fractions "
+        "of one after a change of lot.",
         {
             "trade_date": "DATE",
             "participant": "VARCHAR",

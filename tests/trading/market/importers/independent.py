@@ -39,3 +39,8 @@ def at_ist(day: date, hour: int, minute: int = 0) -> int:
     """µs UTC of an IST time."""
     moment = datetime.combine(day, time(hour, minute), IST)
     return int(moment.timestamp()) * 1_000_000
+
+
+def ist_day(text: str) -> date:
+    """A day written `05-JAN-2026`."""
+    return datetime.strptime(text, "%d-%b-%Y").replace(tzinfo=IST).date()

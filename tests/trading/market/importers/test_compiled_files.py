@@ -11,8 +11,13 @@ import pytest
 from tests.trading.market.importers import exchange_files as files
 from tests.trading.market.importers.independent import at_ist, paise, read_rows
 from tests.trading.market.importers.staging import stage
-from trading.market.importers import index_futures, participant_oi, span_ranges, volatility_file
-from trading.market.importers import ImportRefusedError
+from trading.market.importers import (
+    ImportRefusedError,
+    index_futures,
+    participant_oi,
+    span_ranges,
+    volatility_file,
+)
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -127,7 +127,7 @@ def test_text_in_another_encoding_is_refused_in_one_line(file: TextFile, tmp_pat
     path = file.write(tmp_path)
     first, rest = path.read_bytes().split(b"\n", 1)
     path.write_bytes(first + b"\n" + rest.rstrip(b"\n") + b"\xff\xfe\xe9\n")
-    with pytest.raises(ImportRefusedError, match="not utf-8|unicode") as refusal:
+    with pytest.raises(ImportRefusedError, match=r"not utf-8|unicode") as refusal:
         stage(file.importer, path, tmp_path, known_at_us=file.known_at_us)
     assert "\n" not in str(refusal.value)
     assert str(path) in str(refusal.value)

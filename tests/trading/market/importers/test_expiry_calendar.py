@@ -69,7 +69,8 @@ def test_the_real_calendar_is_that_of_the_tables(sample_data: Path, tmp_path: Pa
     found = staged.accepted("expiries")
     with duckdb.connect() as connection:
         rows = connection.execute(
-            f"SELECT actual_expiry_date, market_lot FROM '{path}' ORDER BY 1"
+            "SELECT actual_expiry_date, market_lot FROM read_parquet($path) ORDER BY 1",
+            {"path": str(path)},
         ).fetchall()
     assert sorted((str(r["expiry_from"]), r["lot_size"]) for r in staged.accepted("lots")) == rows
     days = sorted(row["expiry"] for row in found)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime
+from datetime import date
 from typing import TYPE_CHECKING
 
 import pytest
 
 from tests.trading.market.importers.exchange_files import INDEX_HISTORY
-from tests.trading.market.importers.independent import at_ist, paise, read_rows
+from tests.trading.market.importers.independent import at_ist, ist_day, paise, read_rows
 from tests.trading.market.importers.staging import stage
 from trading.market.importers import ImportRefusedError, index_history
 
@@ -48,7 +48,7 @@ def test_the_real_history(sample_data: Path, tmp_path: Path) -> None:
     ours = {row["trade_date"]: row for row in staged.accepted("index_closes")}
     assert len(ours) == len(rows) == 247
     for row in rows:
-        here = ours[datetime.strptime(row["Date"], "%d-%b-%Y").date()]
+        here = ours[ist_day(row["Date"])]
         for name in ("Open", "High", "Low", "Close"):
             assert here[f"{name.lower()}_paise"] == paise(row[name])
         assert here["volume"] == int(row["Shares Traded"])

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime
+from datetime import date
 from typing import TYPE_CHECKING
 
 import pytest
 
 from tests.trading.market.importers.exchange_files import VIX
-from tests.trading.market.importers.independent import at_ist, read_rows
+from tests.trading.market.importers.independent import at_ist, ist_day, read_rows
 from tests.trading.market.importers.staging import stage
 from trading.market.importers import india_vix
 
@@ -49,10 +49,7 @@ def test_the_real_history(sample_data: Path, tmp_path: Path) -> None:
     accepted = staged.accepted("vix")
     assert len(rows) == 3511
     assert len(accepted) == len(rows) - 8
-    closes = {
-        at_ist(datetime.strptime(row["Date"], "%d-%b-%Y").date(), 15, 30): float(row["Close"])
-        for row in rows
-    }
+    closes = {at_ist(ist_day(row["Date"]), 15, 30): float(row["Close"]) for row in rows}
     ordinary = [row for row in accepted if row["as_of"] in closes]
     assert len(ordinary) == 3490  # the others closed at another hour
     assert all(row["close"] == closes[row["as_of"]] for row in ordinary)
