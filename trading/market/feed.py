@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from journal.log.manifest import DataFile
 from trading.market.calendar import CalendarError, calendar, instant_us, session_hours
 from trading.market.feeds.assembly import Assembly, Bar, Print
-from trading.market.feeds.chains import LEGS, snapshots
+from trading.market.feeds.chains import LEGS, ordered, snapshots
 from trading.market.feeds.end_of_day import (
     FUTURES,
     closes_of_day,
@@ -28,7 +28,6 @@ from trading.market.feeds.rows import as_rows, by_underlying
 from trading.market.frames import FrameSource, MarketFrame, MarketStatus
 from trading.market.quality import CADENCES, Reading
 from trading.market.store import (
-    CHAIN_SNAPSHOT_ORDER,
     CHAIN_SNAPSHOTS,
     UNDERLYINGS,
     Entry,
@@ -286,7 +285,8 @@ class _Day:
         category: str,
         columns: Sequence[str],
         where: dict[str, Any] | None = None,
-        order: str = "",
+        *,
+        in_order: bool = True,
     ) -> Columns:
         first, past = _span(self._day)
         entries = self._entries[category]
@@ -299,7 +299,7 @@ class _Day:
             entries=entries,
             columns=columns,
             where=where,
-            order=order,
+            in_order=in_order,
         )
 
     def _chains(self, expiries: int, strikes_each_side: int) -> Iterator[_Observation]:
@@ -321,10 +321,11 @@ class _Day:
                 *LEGS,
             ),
             {"underlying": tuple(self._underlyings)},
-            CHAIN_SNAPSHOT_ORDER,
+            in_order=False,
         )
         if not columns:
             return
+        columns = ordered(columns)
         sources = [_frame_source(entry) for entry in entries]
         cadences = [entry.cadence_us for entry in entries]
         for index, snapshot in snapshots(columns, sources, cadences, expiries, strikes_each_side):
