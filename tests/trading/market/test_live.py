@@ -237,7 +237,7 @@ async def test_what_is_no_websocket_is_an_error() -> None:
     async with server:
         port = server.sockets[0].getsockname()[1]
         feed = WebSocketFeed("socket", f"ws://127.0.0.1:{port}", MINUTE_US)
-        with pytest.raises(FeedLostError, match="no WebSocket there, it answered 'HTTP/1.1 404"):
+        with pytest.raises(FeedLostError, match=r"no WebSocket there, it answered 'HTTP/1\.1 404"):
             await asyncio.wait_for(collect(feed, ticking(START), []), 30)
 
 

@@ -1,5 +1,5 @@
-"""A live feed out of a WebSocket (RFC 6455): each text message is one JSON message. An example of an
-adapter; a broker's own would log in first and translate the broker's messages into those of `live`.
+"""A live feed out of a WebSocket (RFC 6455): each text message is one JSON message. An example of
+an adapter; a broker's own would log in first and translate the broker's messages into `live`'s.
 
 A client of its own, because the library that the web server brings can run in one event loop a
 process only, and that is the web server's.
@@ -56,11 +56,9 @@ class WebSocketFeed:
     async def _connect(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
         parts = urlsplit(self.url)
         try:
-            return await asyncio.open_connection(
-                parts.hostname,
-                parts.port or _PORTS[parts.scheme],
-                ssl=parts.scheme == "wss" or None,
-            )
+            port = parts.port or _PORTS[parts.scheme]
+            secure = True if parts.scheme == "wss" else None
+            return await asyncio.open_connection(parts.hostname, port, ssl=secure)
         except OSError as error:
             raise FeedLostError(f"{self.url}: no connection: {error}") from None
 
