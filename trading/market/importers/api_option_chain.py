@@ -22,7 +22,7 @@ from trading.market.importers.tabular import cell, load_csv, parse, stage_catego
 from trading.market.importers.text import day, literal, price
 
 if TYPE_CHECKING:
-    from trading.market.importers.source import FileHead, SourceFile
+    from trading.market.importers.head import FileHead, SourceFile
 
 NAME = "api_option_chain"
 VERSION = 1

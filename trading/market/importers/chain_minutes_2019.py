@@ -12,7 +12,7 @@ from trading.market.importers.chains import Leg
 if TYPE_CHECKING:
     import duckdb
 
-    from trading.market.importers.source import FileHead, SourceFile
+    from trading.market.importers.head import FileHead, SourceFile
 
 NAME = "chain_minutes_2019"
 VERSION = 1

@@ -23,7 +23,7 @@ from trading.market.importers.text import cleaned, day, price, scaled, whole
 if TYPE_CHECKING:
     import duckdb
 
-    from trading.market.importers.source import FileHead, SourceFile
+    from trading.market.importers.head import FileHead, SourceFile
 
 NAME = "contract_history"
 VERSION = 1

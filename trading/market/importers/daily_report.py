@@ -27,7 +27,7 @@ from trading.market.importers.text import day, paise, price, stripped, whole
 if TYPE_CHECKING:
     import duckdb
 
-    from trading.market.importers.source import FileHead, SourceFile
+    from trading.market.importers.head import FileHead, SourceFile
 
 NAME = "daily_report"
 VERSION = 1

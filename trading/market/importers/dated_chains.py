@@ -25,7 +25,7 @@ from trading.market.ist import instant_us
 if TYPE_CHECKING:
     import duckdb
 
-    from trading.market.importers.source import SourceFile
+    from trading.market.importers.head import SourceFile
 
 TERMS_UNKNOWN = "TERMS_UNKNOWN"  # no expiry or lot on record for the day
 REFUSALS = (

@@ -17,7 +17,7 @@ from trading.market.importers.text import day, iso_day, whole
 if TYPE_CHECKING:
     import duckdb
 
-    from trading.market.importers.source import FileHead, SourceFile
+    from trading.market.importers.head import FileHead, SourceFile
 
 NAME = "expiry_calendar"
 VERSION = 1

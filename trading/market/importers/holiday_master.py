@@ -18,7 +18,7 @@ from trading.market.importers.text import day, literal
 from trading.market.ist import ist_date
 
 if TYPE_CHECKING:
-    from trading.market.importers.source import FileHead, SourceFile
+    from trading.market.importers.head import FileHead, SourceFile
 
 NAME = "holiday_master"
 VERSION = 1

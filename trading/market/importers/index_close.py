@@ -22,7 +22,7 @@ from trading.market.importers.text import cleaned, day, price, real, scaled, who
 if TYPE_CHECKING:
     import duckdb
 
-    from trading.market.importers.source import FileHead, SourceFile
+    from trading.market.importers.head import FileHead, SourceFile
 
 NAME = "index_close"
 VERSION = 1

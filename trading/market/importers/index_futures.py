@@ -24,7 +24,7 @@ from trading.market.importers.text import day, iso_day, price, real, whole
 if TYPE_CHECKING:
     import duckdb
 
-    from trading.market.importers.source import FileHead, SourceFile
+    from trading.market.importers.head import FileHead, SourceFile
 
 NAME = "index_futures"
 VERSION = 1

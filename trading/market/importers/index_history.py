@@ -27,7 +27,7 @@ from trading.market.importers.text import cleaned, day, literal, price, scaled, 
 if TYPE_CHECKING:
     import duckdb
 
-    from trading.market.importers.source import FileHead, SourceFile
+    from trading.market.importers.head import FileHead, SourceFile
 
 NAME = "index_history"
 VERSION = 1

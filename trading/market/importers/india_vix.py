@@ -19,7 +19,7 @@ from trading.market.importers.text import cleaned, day, real
 if TYPE_CHECKING:
     import duckdb
 
-    from trading.market.importers.source import FileHead, SourceFile
+    from trading.market.importers.head import FileHead, SourceFile
 
 NAME = "india_vix"
 VERSION = 1

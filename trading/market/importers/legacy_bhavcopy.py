@@ -26,7 +26,7 @@ from trading.market.importers.text import day, literals, price, scaled, stripped
 if TYPE_CHECKING:
     import duckdb
 
-    from trading.market.importers.source import FileHead, SourceFile
+    from trading.market.importers.head import FileHead, SourceFile
 
 NAME = "legacy_bhavcopy"
 VERSION = 1

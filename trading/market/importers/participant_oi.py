@@ -25,7 +25,7 @@ from trading.market.importers.text import cleaned, iso_day, real
 if TYPE_CHECKING:
     import duckdb
 
-    from trading.market.importers.source import FileHead, SourceFile
+    from trading.market.importers.head import FileHead, SourceFile
 
 NAME = "participant_oi"
 VERSION = 1

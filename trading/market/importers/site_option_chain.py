@@ -32,7 +32,7 @@ from trading.market.ist import ist_date
 if TYPE_CHECKING:
     import duckdb
 
-    from trading.market.importers.source import FileHead, SourceFile
+    from trading.market.importers.head import FileHead, SourceFile
 
 NAME = "site_option_chain"
 VERSION = 1

@@ -21,7 +21,7 @@ from trading.market.importers.text import iso_day, price, real
 if TYPE_CHECKING:
     import duckdb
 
-    from trading.market.importers.source import FileHead, SourceFile
+    from trading.market.importers.head import FileHead, SourceFile
 
 NAME = "span_ranges"
 VERSION = 1

@@ -35,7 +35,7 @@ from trading.market.importers.text import (
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from trading.market.importers.source import SourceFile
+    from trading.market.importers.head import SourceFile
 
 # The framework adds these to every row.
 _ADDED = frozenset({"source_digest", "synthetic", "generator", "seed", "mode"})

@@ -23,7 +23,7 @@ from trading.market.importers.text import iso_day, literals, paise, price, whole
 if TYPE_CHECKING:
     import duckdb
 
-    from trading.market.importers.source import FileHead, SourceFile
+    from trading.market.importers.head import FileHead, SourceFile
 
 NAME = "udiff_bhavcopy"
 VERSION = 1

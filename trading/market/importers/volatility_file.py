@@ -20,7 +20,7 @@ from trading.market.importers.text import cleaned, day, price, real
 if TYPE_CHECKING:
     import duckdb
 
-    from trading.market.importers.source import FileHead, SourceFile
+    from trading.market.importers.head import FileHead, SourceFile
 
 NAME = "volatility_file"
 VERSION = 1
