@@ -13,14 +13,15 @@ import numpy as np
 
 from trading.market import contracts
 from trading.market.synthetic import parameters as p
-from trading.market.synthetic.normal import Floats, normal_density, normal_distribution
-from trading.market.synthetic.process import YEAR_US, Integers
+from trading.market.synthetic.normal import normal_density, normal_distribution
+from trading.market.synthetic.process import YEAR_US
 from trading.market.synthetic.streams import Stream
 from trading.market.synthetic.surface import Smile, total_variance
 
 if TYPE_CHECKING:
     from datetime import date
 
+    from trading.market.synthetic.arrays import Floats, Integers
     from trading.market.synthetic.listing import Listed
 
 _DAY_CONTRACTS = {"NIFTY": 900_000.0, "BANKNIFTY": 150_000.0}  # at the money, nearest expiry
@@ -143,6 +144,5 @@ def _volume(
     lopsided = np.stack([np.where(score > 0, 1.3, 0.5), np.where(score < 0, 1.3, 0.5)])
     stream = Stream(seed, f"{name}/{listing.expiry}/volume", day)
     liked = np.exp(0.3 * stream.normals(2 * score.shape[1]).reshape(2, 1, -1))
-    return np.floor(
-        np.cumsum(contracts_a_day * gamma[None] * done[None] * lopsided * liked, axis=1)
-    ).astype(np.int64)
+    traded: Floats = contracts_a_day * gamma[None] * done[None] * lopsided * liked
+    return np.floor(np.cumsum(traded, axis=1)).astype(np.int64)

@@ -20,7 +20,7 @@ from trading.market.synthetic.streams import Stream
 if TYPE_CHECKING:
     from datetime import date
 
-    from trading.market.synthetic.normal import Floats
+    from trading.market.synthetic.arrays import Floats
     from trading.market.synthetic.process import History
 
 SCRIPTED_HALT = p.SCRIPTED_HALT_DAY
@@ -117,7 +117,9 @@ def day_path(
 def _impact(history: History, flow: OrderFlow, deviation: Floats) -> Floats:
     """What each minute's order flow adds to its return; over the day it adds nothing."""
     pressed = history.mode.impact * deviation * minute_imbalance(flow, len(deviation))
-    return pressed - deviation * (np.cumsum(pressed)[-1] / np.cumsum(deviation)[-1])
+    balance = np.cumsum(pressed)[-1] / np.cumsum(deviation)[-1]
+    impact: Floats = pressed - deviation * balance
+    return impact
 
 
 def _fall(history: History, name: str, row: int, ends: Floats, halt: Halt) -> Floats:

@@ -6,7 +6,7 @@ goes missing happens in all.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
@@ -16,11 +16,8 @@ from trading.market.synthetic.tables import Truth
 if TYPE_CHECKING:
     from datetime import date
 
+    from trading.market.synthetic.arrays import Floats, Integers, Mask
     from trading.market.synthetic.chains import Chain
-    from trading.market.synthetic.normal import Floats
-    from trading.market.synthetic.process import Integers
-
-Mask = np.ndarray[Any, np.dtype[np.bool_]]
 
 MINUTE_US = 60_000_000
 SIDES = ("call", "put")

@@ -15,10 +15,11 @@ from trading.market.calendar import calendar, instant_us
 from trading.market.synthetic.tables import Columns, dates, nothing, stacked, texts
 
 if TYPE_CHECKING:
+    from trading.market.synthetic.arrays import Integers
     from trading.market.synthetic.chains import Chain
     from trading.market.synthetic.day_path import DayPath
     from trading.market.synthetic.listing import Listed
-    from trading.market.synthetic.process import History, Integers
+    from trading.market.synthetic.process import History
     from trading.market.synthetic.sessions import TradingDay
 
 _TICK = 5

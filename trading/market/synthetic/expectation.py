@@ -17,9 +17,7 @@ from trading.market.synthetic.process import (
     INTRADAY_KEPT,
     SLOW_KEPT,
     SLOW_PUSH,
-    Floats,
     History,
-    Integers,
     jump_variance,
     level_factor,
     u_shape,
@@ -28,6 +26,7 @@ from trading.market.synthetic.process import (
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from trading.market.synthetic.arrays import Floats, Integers
     from trading.market.synthetic.modes import Mode
 
 
@@ -93,17 +92,19 @@ def _coming_days(history: History, row: int, minutes: Integers, coming: Sequence
     )
     factor = np.exp(2.0 * mean + 2.0 * variance - 2.0 * FACTOR_VARIANCE)
     lengths = np.asarray(coming, dtype=np.int64)
-    return factor * BASE_DAY_VARIANCE * _regime_variance(history, row, lengths)[None, :]
+    variances: Floats = factor * BASE_DAY_VARIANCE * _regime_variance(history, row, lengths)
+    return variances
 
 
 def _factor_variance(ahead: Integers) -> Floats:
     """The variance of the sum of the slow and the fast factor so many days ahead."""
     cross = p.LEVERAGE**2 * SLOW_PUSH * FAST_PUSH
-    return (
+    variance: Floats = (
         p.SLOW_DEVIATION**2 * (1.0 - SLOW_KEPT ** (2 * ahead))
         + p.FAST_DEVIATION**2 * (1.0 - FAST_KEPT ** (2 * ahead))
         + 2.0 * cross * (1.0 - (SLOW_KEPT * FAST_KEPT) ** ahead) / (1.0 - SLOW_KEPT * FAST_KEPT)
     )
+    return variance
 
 
 def _regime_variance(history: History, row: int, lengths: Integers) -> Floats:

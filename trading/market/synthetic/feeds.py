@@ -8,9 +8,10 @@ import numpy as np
 
 from trading.market.synthetic import parameters as p
 from trading.market.synthetic.dirt import SIDES, DirtyChain, dirty_prints, missing_bars
-from trading.market.synthetic.process import YEAR_US, Floats, History, Integers
+from trading.market.synthetic.process import YEAR_US, History
 from trading.market.synthetic.streams import Stream
 from trading.market.synthetic.tables import (
+    Column,
     Columns,
     Truth,
     dates,
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import date
 
+    from trading.market.synthetic.arrays import Floats, Integers, Mask
     from trading.market.synthetic.chains import Chain
     from trading.market.synthetic.day_path import DayPath, Halt
     from trading.market.synthetic.listing import Listed
@@ -204,7 +206,7 @@ def vix_rows(past: History, row: int, level: Floats, halt: Halt | None) -> Colum
         "high": np.append(np.maximum(before, after), max(before.max(), after.max())),
         "low": np.append(np.minimum(before, after), min(before.min(), after.min())),
         "close": np.append(after, shown[-1]),
-        "previous_close": np.ma.masked_all(count, dtype=np.float64),
+        "previous_close": np.ma.masked_array(np.zeros(count), mask=True),
     }
 
 
@@ -285,7 +287,7 @@ def _lossy(
     return rows_of(rows, ~lost), truth
 
 
-def _open_minutes(minutes: int, halt: Halt | None) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
+def _open_minutes(minutes: int, halt: Halt | None) -> Mask:
     """Which minutes trade."""
     kept = np.ones(minutes, dtype=bool)
     if halt is not None:
@@ -295,7 +297,7 @@ def _open_minutes(minutes: int, halt: Halt | None) -> np.ndarray[tuple[int], np.
 
 def _minute_lots(flow: OrderFlow, minutes: int, halt: Halt | None) -> Floats:
     minute = (flow.seconds / 60.0).astype(np.int64)
-    lots = np.bincount(minute, flow.lots.astype(np.float64), minutes)
+    lots: Floats = np.bincount(minute, flow.lots.astype(np.float64), minutes)
     return lots * _open_minutes(minutes, halt)
 
 
@@ -316,7 +318,8 @@ def _future_interest(
 def _basis(day: TradingDay, listing: Listed) -> Floats:
     """A future's price over the index at each second's end, a row a minute."""
     years = (listing.expires_at_us - _second_ends(day)) / YEAR_US
-    return np.exp(p.CARRY * np.maximum(years, 0.0)).reshape(-1, 60)
+    basis: Floats = np.exp(p.CARRY * np.maximum(years, 0.0)).reshape(-1, 60)
+    return basis
 
 
 def _second_ends(day: TradingDay) -> Integers:
@@ -330,9 +333,9 @@ def _on_tick(paise: Floats) -> Integers:
     return np.rint(paise / _TICK).astype(np.int64) * _TICK
 
 
-def _or_nothing(values: Integers, present: Integers) -> Integers:
+def _or_nothing(values: Integers, present: Mask) -> Column:
     return np.ma.masked_array(values, ~present)
 
 
-def _positive(values: Integers) -> Integers:
+def _positive(values: Integers) -> Column:
     return np.ma.masked_array(values, values <= 0)

@@ -10,9 +10,12 @@ import numpy as np
 from trading.market import contracts
 from trading.market.calendar import calendar
 from trading.market.synthetic import parameters as p
+from trading.market.synthetic.arrays import Integers
 
 if TYPE_CHECKING:
-    from trading.market.synthetic.process import Integers
+    from datetime import date
+
+    from trading.market.synthetic.arrays import Integers
 
 _HORIZON_DAYS = 190
 
@@ -32,15 +35,14 @@ class Listed(NamedTuple):
 def listed(name: str, day: date, known_at_us: int) -> tuple[Listed, ...]:
     """Every regular expiry of the coming months, ascending."""
     last = min(day + timedelta(days=_HORIZON_DAYS), calendar().last)
-    dates = contracts.expiries(name, day, last, known_at_us=known_at_us)
-    months = {(found.year, found.month): found for found in dates}
+    dates = contracts.expiry_dates(name, day, last, known_at_us=known_at_us)
     return tuple(
         Listed(
-            found,
-            calendar().expires_at_us(found, known_at_us=known_at_us),
-            contracts.lot_size(name, found, day),
+            found.day,
+            calendar().expires_at_us(found.day, known_at_us=known_at_us),
+            contracts.lot_size(name, found.day, day, known_at_us=known_at_us),
             rank,
-            months[found.year, found.month] == found,
+            found.cycle == "monthly",
         )
         for rank, found in enumerate(dates)
     )

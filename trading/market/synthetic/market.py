@@ -23,11 +23,7 @@ from trading.market.synthetic.expectation import expected_variance
 from trading.market.synthetic.listing import Listed, chain_expiries, listed, strikes
 from trading.market.synthetic.open_interest import open_interest
 from trading.market.synthetic.order_flow import OrderFlow, order_flow
-from trading.market.synthetic.process import (
-    History,
-    Integers,
-    history,
-)
+from trading.market.synthetic.process import History, history
 from trading.market.synthetic.sessions import coming_minutes, trading_days
 from trading.market.synthetic.streams import Stream
 from trading.market.synthetic.surface import Smile, arbitrage_free_smile, theta_of
@@ -37,14 +33,14 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import date
 
+    from trading.market.synthetic.arrays import Floats, Integers
     from trading.market.synthetic.modes import Mode
-    from trading.market.synthetic.normal import Floats
 
 GENERATOR_VERSION = p.GENERATOR_VERSION
 SOURCE_NAME = p.SOURCE_NAME
 
 _VIX_DAYS = 30
-_BREATH_HALF_LIFE_MINUTES, _BREATH = 15.0, 0.10  # of the premium within a day, as its part
+_BREATH_HALF_LIFE_MINUTES = 15.0
 
 
 class MarketPlan(NamedTuple):
@@ -199,8 +195,8 @@ def _priced_variance(
 
 def _premium(past: History, row: int, minutes: Integers) -> Floats:
     """One plus the premium; within a day it breathes around the day's own."""
-    deviation = past.mode.premium_deviation
-    if not deviation:
+    breathing = past.mode.premium_breath
+    if not breathing:
         return np.full(len(minutes), 1.0 + past.mode.premium_mean)
     kept = 0.5 ** (1.0 / _BREATH_HALF_LIFE_MINUTES)
     breath = Stream(past.seed, "premium/breath", past.days[row].date).normals(p.LONGEST_SESSION + 1)
@@ -209,7 +205,8 @@ def _premium(past: History, row: int, minutes: Integers) -> Floats:
     for number, shock in enumerate(breath.tolist()):
         now = kept * now + np.sqrt(1.0 - kept * kept) * shock
         walk[number] = now
-    return (1.0 + past.state.premium[row]) * np.exp(_BREATH * deviation / 0.12 * walk[minutes])
+    whole: Floats = (1.0 + past.state.premium[row]) * np.exp(breathing * walk[minutes])
+    return whole
 
 
 def _traded(flow: OrderFlow, minutes: int) -> Floats:

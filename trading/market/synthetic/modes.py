@@ -35,9 +35,9 @@ class Mode(NamedTuple):
     `text` is what rows and events carry. Regimes are in the order of parameters.REGIMES: `drift` is
     the logarithmic drift a day, None for the martingale; `minute_memory` the autocorrelation of
     minute returns. The premium is a fraction of variance: its mean, the deviation of its daily
-    AR(1), and what STRESS takes away. `impact` as in EFFECTS. `smile` is the width of the smile
-    (eta of the surface). `flawed`: quotes are also stale or crossed, prints wrong, expiries pinned,
-    and trading halts.
+    AR(1), what STRESS takes away, and how far it strays from that within minutes. `impact` as in
+    EFFECTS. `smile` is the width of the smile (eta of the surface). `flawed`: quotes are also stale
+    or crossed, prints wrong, expiries pinned, and trading halts.
     """
 
     text: str
@@ -46,6 +46,7 @@ class Mode(NamedTuple):
     premium_mean: float
     premium_deviation: float
     premium_in_stress: float
+    premium_breath: float
     impact: float
     smile: float
     flawed: bool
@@ -58,6 +59,7 @@ _NULL = Mode(
     premium_mean=0.0,
     premium_deviation=0.0,
     premium_in_stress=0.0,
+    premium_breath=0.0,
     impact=0.0,
     smile=0.9,
     flawed=False,
@@ -69,6 +71,7 @@ _REALISTIC = Mode(
     premium_mean=0.10,
     premium_deviation=0.12,
     premium_in_stress=0.25,
+    premium_breath=0.06,
     impact=0.5,
     smile=1.7,
     flawed=True,

@@ -5,11 +5,12 @@ Accurate to about 1e-15 (the distribution) and 1e-15 relative (its inverse).
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-Floats = np.ndarray[Any, np.dtype[np.float64]]
+if TYPE_CHECKING:
+    from trading.market.synthetic.arrays import Floats
 
 # Wichura (1988), algorithm AS 241, PPND16: numerators and denominators, highest power first.
 _CENTRE = (

@@ -14,9 +14,8 @@ from trading.market.synthetic.streams import normals
 if TYPE_CHECKING:
     from datetime import date
 
+    from trading.market.synthetic.arrays import Floats, Integers
     from trading.market.synthetic.listing import Listed
-    from trading.market.synthetic.normal import Floats
-    from trading.market.synthetic.process import Integers
 
 _STRIKES = 2_500
 _UNITS = {"NIFTY": 2_400_000.0, "BANKNIFTY": 600_000.0}  # at the money of the nearest expiry
@@ -44,7 +43,8 @@ def open_interest(
     puts = np.exp(-0.5 * np.square((away + 1.1) / 1.5)) + 0.05 * np.exp(-np.abs(away) / 4.0)
     round_strike = 1.0 + 1.2 * (strikes % (10 * step) == 0) + 0.5 * (strikes % (2 * step) == 0)
     units = _UNITS[name] * _age_factor((listing.expiry - day).days, monthly=listing.monthly)
-    return np.floor(units * np.stack([calls, puts]) * round_strike * np.exp(noise) / listing.lot)
+    lots: Floats = units * np.stack([calls, puts]) * round_strike * np.exp(noise) / listing.lot
+    return np.floor(lots)
 
 
 def _age_factor(days: int, *, monthly: bool) -> float:

@@ -7,16 +7,17 @@ BRANCHING_FAST + BRANCHING_SLOW further ones after exponential delays, most of t
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
 from trading.market.synthetic import parameters as p
-from trading.market.synthetic.process import Integers, u_shape
+from trading.market.synthetic.process import BASE_DAY_VARIANCE, FULL_SHAPE, u_shape
 from trading.market.synthetic.streams import Stream
 
 if TYPE_CHECKING:
-    from trading.market.synthetic.normal import Floats
+    from trading.market.synthetic.arrays import Floats, Integers, Mask
     from trading.market.synthetic.process import History
 
 _BRANCHING = p.BRANCHING_FAST + p.BRANCHING_SLOW
@@ -30,7 +31,7 @@ class OrderFlow(NamedTuple):
     """
 
     seconds: Floats
-    is_buy: np.ndarray[tuple[int], np.dtype[np.bool_]]
+    is_buy: Mask
     lots: Integers
 
 
@@ -64,19 +65,15 @@ def _activity(history: History, name: str, row: int) -> Floats:
     minutes = history.days[row].minutes
     shape = u_shape(minutes)
     level = history.deviation[row, :minutes] / shape
-    typical = p.BASE_VOLATILITY * np.sqrt(
-        (1.0 - p.OVERNIGHT_SHARE)
-        / (p.YEAR_DAYS * np.cumsum(np.square(u_shape(p.FULL_SESSION)))[-1])
-    )
+    typical = math.sqrt(BASE_DAY_VARIANCE * (1.0 - p.OVERNIGHT_SHARE) / FULL_SHAPE)
     excited = 0.45 + 0.55 * np.abs(history.shocks[row, :minutes]) / _TYPICAL_SHOCK
     activity = shape / 0.95 * np.sqrt(level / typical) * excited
     base = p.EVENTS_A_DAY[name] * (1.0 - _BRANCHING) / (60.0 * p.FULL_SESSION)
-    return base * activity
+    rates: Floats = base * activity
+    return rates
 
 
-def _newcomers(
-    stream: Stream, rates: Floats
-) -> tuple[Floats, np.ndarray[tuple[int], np.dtype[np.bool_]]]:
+def _newcomers(stream: Stream, rates: Floats) -> tuple[Floats, Mask]:
     counts = _poisson(stream.uniforms(60 * len(rates)), np.repeat(rates, 60))
     second = np.repeat(np.arange(len(counts)), counts)
     drawn = stream.uniforms(2 * len(second)).reshape(2, -1)
@@ -86,9 +83,9 @@ def _newcomers(
 def _children(
     stream: Stream,
     parents: Floats,
-    is_buy: np.ndarray[tuple[int], np.dtype[np.bool_]],
+    is_buy: Mask,
     end: float,
-) -> tuple[Floats, np.ndarray[tuple[int], np.dtype[np.bool_]]]:
+) -> tuple[Floats, Mask]:
     counts = _poisson(stream.uniforms(len(parents)), np.full(len(parents), _BRANCHING))
     parent = np.repeat(np.arange(len(parents)), counts)
     kernel, delay, side = stream.uniforms(3 * len(parent)).reshape(3, -1)

@@ -16,16 +16,15 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from trading.market.synthetic import parameters as p
-from trading.market.synthetic.normal import Floats, inverse_normal
+from trading.market.synthetic.normal import inverse_normal
 from trading.market.synthetic.streams import uniforms
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from trading.market.synthetic.arrays import Floats, Integers
     from trading.market.synthetic.modes import Mode
     from trading.market.synthetic.sessions import TradingDay
-
-Integers = np.ndarray[tuple[int, ...], np.dtype[np.int64]]
 
 YEAR_US = 365 * 86_400 * 1_000_000
 _DAY_DRAWS = 8
@@ -89,7 +88,8 @@ def persistence(half_life: float) -> float:
 def u_shape(minutes: int) -> Floats:
     """The deviation of each minute of a session, relative to no particular level."""
     minute = np.arange(minutes) + 0.5
-    return 0.62 + 1.9 * np.exp(-minute / 22.0) + 0.75 * np.exp(-(minutes - minute) / 35.0)
+    shape: Floats = 0.62 + 1.9 * np.exp(-minute / 22.0) + 0.75 * np.exp(-(minutes - minute) / 35.0)
+    return shape
 
 
 FULL_SHAPE = float(np.cumsum(np.square(u_shape(p.FULL_SESSION)))[-1])

@@ -13,10 +13,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from trading.market.synthetic.normal import Floats, inverse_normal
+from trading.market.synthetic.normal import inverse_normal
 
 if TYPE_CHECKING:
     from datetime import date
+
+    from trading.market.synthetic.arrays import Floats
 
 
 class Stream:

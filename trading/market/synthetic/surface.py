@@ -12,12 +12,15 @@ solved from it, so that a strip of options costs the variance it should.
 from __future__ import annotations
 
 import math
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from trading.market.synthetic.normal import Floats, normal_density
+from trading.market.synthetic.normal import normal_density
 from trading.market.synthetic.parameters import SMILE_POWER
+
+if TYPE_CHECKING:
+    from trading.market.synthetic.arrays import Floats
 
 _LEAST_THETA, _MOST_THETA, _NODES = 1e-9, 1.0, 65
 _REACH, _POINTS = 9.0, 145

@@ -53,4 +53,4 @@ def dates(day: date, count: int) -> Column:
 
 def nothing(count: int) -> Column:
     """A column of missing integers."""
-    return np.ma.masked_all(count, dtype=np.int64)
+    return np.ma.masked_array(np.zeros(count, dtype=np.int64), mask=True)
