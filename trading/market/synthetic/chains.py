@@ -31,14 +31,15 @@ _STRESSED = 2.0
 
 
 class Instants(NamedTuple):
-    """The instants of the snapshots of a day: minutes since the open, µs UTC, the spot in paise,
-    what variance costs times, and the share of the day's trading done.
+    """The instants of the snapshots of a day: minutes since the open, µs UTC, the price and the
+    published index in paise, the expiry's at-the-money variance, and the day's trading so far.
     """
 
     minute: Integers
     at_us: Integers
     spot: Floats
-    theta: Floats  # of this expiry
+    published: Floats
+    theta: Floats
     traded: Floats
     stressed: bool
 

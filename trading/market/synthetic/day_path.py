@@ -52,17 +52,25 @@ class Pin(NamedTuple):
 class DayPath(NamedTuple):
     """The price of one underlying in points: at the open, at each second's end (a row a minute).
 
-    `panic` multiplies what variance costs, at each minute's end; its first value is the open's.
+    `published` is what the index shows of it: late in a day of a closing auction it stands still while
+    futures and options move on. `panic` multiplies what variance costs, at each minute's end; its
+    first value is the open's.
     """
 
     opens: float
     seconds: Floats
+    published: Floats
     panic: Floats
 
     @property
     def minute_ends(self) -> Floats:
         """The price at the open and at the end of each minute."""
         return np.append(self.opens, self.seconds[:, -1])
+
+    @property
+    def published_ends(self) -> Floats:
+        """The published index at the open and at the end of each minute."""
+        return np.append(self.opens, self.published[:, -1])
 
 
 def halt_of(history: History, row: int) -> Halt | None:
@@ -92,9 +100,15 @@ def pin_of(history: History, name: str, row: int, expiries: tuple[date, ...]) ->
 
 
 def day_path(
-    history: History, name: str, row: int, flow: OrderFlow, halt: Halt | None, pin: Pin | None
+    history: History,
+    name: str,
+    row: int,
+    flow: OrderFlow,
+    halt: Halt | None,
+    pin: Pin | None,
+    quiet_minute: int,
 ) -> DayPath:
-    """The path of one underlying on one day."""
+    """The path of one underlying on one day, whose index stands still from a minute on."""
     minutes = history.days[row].minutes
     paths = history.paths[name]
     deviation = history.deviation[row, :minutes] * p.VOLATILITY_RATIO[name]
@@ -111,7 +125,10 @@ def day_path(
     seconds = _between(history, name, row, ends, deviation)
     if halt is not None:
         seconds[halt.begins : halt.ends] = seconds[halt.begins - 1, -1]
-    return DayPath(math.exp(ends[0]), np.exp(seconds), panic)
+    prices = np.exp(seconds)
+    published = prices.copy()
+    published[quiet_minute:] = prices[quiet_minute - 1, -1]
+    return DayPath(math.exp(ends[0]), prices, published, panic)
 
 
 def _impact(history: History, flow: OrderFlow, deviation: Floats) -> Floats:

@@ -124,7 +124,7 @@ def _rows(
 def index_rows(past: History, row: int, name: str, path: DayPath) -> Columns:
     """The official figures of the index."""
     day = past.days[row]
-    seconds = np.rint(100.0 * path.seconds / _TICK) * _TICK
+    seconds = np.rint(100.0 * path.published / _TICK) * _TICK
     opening = int(round(100.0 * path.opens / _TICK) * _TICK)
     return {
         "as_of": np.array([day.close_us]),
@@ -142,5 +142,5 @@ def index_rows(past: History, row: int, name: str, path: DayPath) -> Columns:
 
 def index_close(path: DayPath) -> int:
     """The official close in paise: the average of the last half hour."""
-    last = path.seconds[-_LAST_HALF_HOUR:].ravel()
+    last = path.published[-_LAST_HALF_HOUR:].ravel()
     return round(100.0 * float(np.cumsum(last)[-1]) / len(last) / _TICK) * _TICK

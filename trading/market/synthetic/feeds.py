@@ -8,6 +8,7 @@ import numpy as np
 
 from trading.market.synthetic import parameters as p
 from trading.market.synthetic.dirt import SIDES, DirtyChain, dirty_prints, missing_bars
+from trading.market.synthetic.order_flow import minute_lots
 from trading.market.synthetic.process import YEAR_US, History
 from trading.market.synthetic.streams import Stream
 from trading.market.synthetic.tables import (
@@ -59,7 +60,7 @@ def chain_rows(
         "underlying": texts(name, count),
         "expiry": dates(chain.listing.expiry, count),
         "strike_paise": chain.strikes[strike],
-        "spot_paise": _on_tick(instants.spot)[at],
+        "spot_paise": _on_tick(instants.published)[at],
     }
     lots = _quoted_lots(seed, day, name, chain)
     for side, label in enumerate(SIDES):
@@ -93,7 +94,7 @@ def spot_bars(
 ) -> tuple[Columns, list[Truth]]:
     """Minute bars of the index and its bar of the day."""
     day = past.days[row]
-    seconds = _on_tick(100.0 * path.seconds)
+    seconds = _on_tick(100.0 * path.published)
     bars = _bars(day, seconds, _on_tick(np.array([100.0 * path.opens]))[0], halt)
     count = len(bars["as_of"])
     rows: Columns = {
@@ -122,7 +123,7 @@ def future_bars(
     first = _on_tick(np.array([100.0 * path.opens * basis[0, 0]]))[0]
     bars = _bars(day, seconds, first, halt)
     share = _SECOND_MONTH**number
-    lots = np.floor(share * _minute_lots(flow, day.minutes, halt)).astype(np.int64)
+    lots = np.floor(share * _traded_lots(flow, day.minutes, halt)).astype(np.int64)
     kept = _open_minutes(day.minutes, halt)
     volume = np.append(lots[kept], lots.sum()) * listing.lot
     interest = _future_interest(past, row, name, listing, number)
@@ -295,10 +296,8 @@ def _open_minutes(minutes: int, halt: Halt | None) -> Mask:
     return kept
 
 
-def _minute_lots(flow: OrderFlow, minutes: int, halt: Halt | None) -> Floats:
-    minute = (flow.seconds / 60.0).astype(np.int64)
-    lots: Floats = np.bincount(minute, flow.lots.astype(np.float64), minutes)
-    return lots * _open_minutes(minutes, halt)
+def _traded_lots(flow: OrderFlow, minutes: int, halt: Halt | None) -> Floats:
+    return minute_lots(flow, minutes) * _open_minutes(minutes, halt)
 
 
 def _future_interest(

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from trading.market import contracts
+from trading.market.calendar import calendar
 from trading.market.synthetic import end_of_day, feeds
 from trading.market.synthetic import parameters as p
 from trading.market.synthetic.chains import Chain, Instants, make_chain
@@ -22,7 +23,7 @@ from trading.market.synthetic.dirt import clock_skew, dirty_chain, gap
 from trading.market.synthetic.expectation import expected_variance
 from trading.market.synthetic.listing import Listed, chain_expiries, listed, strikes
 from trading.market.synthetic.open_interest import open_interest
-from trading.market.synthetic.order_flow import OrderFlow, order_flow
+from trading.market.synthetic.order_flow import OrderFlow, minute_lots, order_flow
 from trading.market.synthetic.process import History, history
 from trading.market.synthetic.sessions import coming_minutes, trading_days
 from trading.market.synthetic.streams import Stream
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
 
     from trading.market.synthetic.arrays import Floats, Integers
     from trading.market.synthetic.modes import Mode
+    from trading.market.synthetic.sessions import TradingDay
 
 GENERATOR_VERSION = p.GENERATOR_VERSION
 SOURCE_NAME = p.SOURCE_NAME
@@ -133,10 +135,15 @@ def _underlying(
     all_listed = listed(name, day.date, day.open_us)
     flow = order_flow(past, name, row)
     pin = pin_of(past, name, row, tuple(one.expiry for one in all_listed))
-    path = day_path(past, name, row, flow, halt, pin)
+    path = day_path(past, name, row, flow, halt, pin, _quiet_minute(day))
     chosen = chain_expiries(all_listed, plan.expiries)
     chains = tuple(_chains(past, row, name, chosen, flow, path, minutes))
     return _Underlying(name, all_listed, flow, path, pin, chains)
+
+
+def _quiet_minute(day: TradingDay) -> int:
+    quiet_us = calendar().spot_quiet_from_us(day.date, known_at_us=day.open_us)
+    return sum(end <= quiet_us for end in day.minute_ends())
 
 
 def _chains(
@@ -162,6 +169,7 @@ def _chains(
             minute=minutes[alive],
             at_us=at[alive],
             spot=100.0 * path.minute_ends[minutes][alive],
+            published=100.0 * path.published_ends[minutes][alive],
             theta=theta_of(np.maximum(variance[listing.expiry][alive], 1e-9), smile),
             traded=traded[alive],
             stressed=bool(past.state.regime[row] == p.STRESS),
@@ -211,10 +219,8 @@ def _premium(past: History, row: int, minutes: Integers) -> Floats:
 
 def _traded(flow: OrderFlow, minutes: int) -> Floats:
     """The lots traded by the end of each minute over an ordinary day's, 0 at the open."""
-    minute = (flow.seconds / 60.0).astype(np.int64)
-    lots = np.bincount(minute, flow.lots.astype(np.float64), minutes)
-    total = p.EVENTS_A_DAY["NIFTY"] * p.LOTS_AN_EVENT["NIFTY"]
-    return np.append(0.0, np.cumsum(lots)) / total
+    ordinary = p.EVENTS_A_DAY["NIFTY"] * p.LOTS_AN_EVENT["NIFTY"]
+    return np.append(0.0, np.cumsum(minute_lots(flow, minutes))) / ordinary
 
 
 def _interest(

@@ -52,12 +52,17 @@ def order_flow(history: History, name: str, row: int) -> OrderFlow:
     return OrderFlow(times[order], sides[order], 1 + sizes.astype(np.int64))
 
 
+def minute_lots(flow: OrderFlow, minutes: int) -> Floats:
+    """The lots of each minute."""
+    minute = (flow.seconds / 60.0).astype(np.int64)
+    return np.asarray(np.bincount(minute, flow.lots.astype(np.float64), minutes), dtype=np.float64)
+
+
 def minute_imbalance(flow: OrderFlow, minutes: int) -> Floats:
     """Buyers' less sellers' share of each minute's lots, 0 where nothing traded."""
     signed = np.where(flow.is_buy, flow.lots, -flow.lots).astype(np.float64)
     minute = (flow.seconds / 60.0).astype(np.int64)
-    total = np.bincount(minute, flow.lots.astype(np.float64), minutes)
-    return np.bincount(minute, signed, minutes) / np.maximum(total, 1.0)
+    return np.bincount(minute, signed, minutes) / np.maximum(minute_lots(flow, minutes), 1.0)
 
 
 def _activity(history: History, name: str, row: int) -> Floats:

@@ -28,12 +28,15 @@ class Truth(NamedTuple):
 
 def stacked(tables: Sequence[Columns]) -> Columns:
     """Tables of the same columns, one under another."""
-    return {
-        name: np.ma.concatenate([table[name] for table in tables])
-        if any(isinstance(table[name], np.ma.MaskedArray) for table in tables)
-        else np.concatenate([table[name] for table in tables])
-        for name in tables[0]
-    }
+    return {name: _joined([table[name] for table in tables]) for name in tables[0]}
+
+
+def _joined(parts: Sequence[Column]) -> Column:
+    whole = np.concatenate([np.ma.getdata(part) for part in parts])
+    if not any(isinstance(part, np.ma.MaskedArray) for part in parts):
+        return whole
+    mask = np.concatenate([np.ma.getmaskarray(part) for part in parts])
+    return np.ma.masked_array(whole, mask=mask)
 
 
 def rows_of(table: Columns, chosen: Column) -> Columns:
