@@ -12,7 +12,7 @@ import functools
 from datetime import date, timedelta
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from trading.market.figures import is_known, table
+from trading.market.figures import CONFIRMED, is_known, table
 from trading.market.ist import IST, instant_us, ist_date
 
 if TYPE_CHECKING:
@@ -22,6 +22,7 @@ __all__ = [
     "IST",
     "Calendar",
     "CalendarError",
+    "DayNote",
     "Holiday",
     "PreOpen",
     "SessionHours",
@@ -74,6 +75,14 @@ class Holiday(NamedTuple):
     announced_on: date | None
     announced_status: str
     withdrawn_on: date | None
+    status: str
+    source: str
+
+
+class DayNote(NamedTuple):
+    """What is said of a day: its name (empty for an ordinary one), how sure that is, and whence."""
+
+    name: str
     status: str
     source: str
 
@@ -201,6 +210,21 @@ class Calendar:
         """Every closure known at an instant, ascending; one taken back is no longer among them."""
         rows = (row for row in self._closures.values() if is_known(row, known_at_us))
         return tuple(_holiday(row) for row in sorted(rows, key=lambda row: row["date"]))
+
+    def every_holiday(self) -> tuple[Holiday, ...]:
+        """Every closure ever announced, ascending, those taken back among them."""
+        return tuple(_holiday(self._closures[day]) for day in sorted(self._closures))
+
+    def about(self, day: date, *, known_at_us: int | None = None) -> DayNote:
+        """Why a day trades or does not, as known at an instant: its special session, its closure,
+        or the ordinary week.
+        """
+        row = self._special_session(day, known_at_us)
+        if row is None and self._is_closed(day, known_at_us):
+            row = self._closures[day]
+        if row is None:
+            return DayNote("", CONFIRMED, "the ordinary week")
+        return DayNote(row["name"], row["status"], row["source"])
 
     def _special_session(self, day: date, known_at_us: int | None) -> dict[str, Any] | None:
         known = [row for row in self._special.get(day, ()) if is_known(row, known_at_us)]

@@ -342,7 +342,8 @@ CATEGORIES = (
     _table(
         "sessions",
         "Sessions",
-        "The trading intervals of each market day, µs UTC.",
+        "The trading intervals of each market day, µs UTC; null where a later announcement took "
+        "the interval away.",
         {
             "day": "DATE",
             "interval": "BIGINT",
@@ -356,12 +357,14 @@ CATEGORIES = (
     _table(
         "expiries",
         "Expiries",
-        "Every expiry of an underlying; by_rule is the day before any holiday moved it.",
+        "Every expiry of an underlying as it was announced; by_rule is the day before any holiday "
+        "moved it, withdrawn that a later announcement took it away.",
         {
             "underlying": "VARCHAR",
             "expiry": "DATE",
             "by_rule": "DATE",
             "cycle": "VARCHAR",
+            "withdrawn": "BOOLEAN",
         },
         "underlying",
         "expiry",
@@ -369,8 +372,9 @@ CATEGORIES = (
     _table(
         "holidays",
         "Holidays",
-        "Days the market is shut, with the day each was announced.",
-        {"day": "DATE", "name": "VARCHAR", "announced_on": "DATE"},
+        "Days the market is shut, with the day each was announced (null: fixed by law) or, where "
+        "withdrawn, taken back.",
+        {"day": "DATE", "name": "VARCHAR", "announced_on": "DATE", "withdrawn": "BOOLEAN"},
         "day",
     ),
     _table(
@@ -408,7 +412,8 @@ CATEGORIES = (
     _table(
         "rates",
         "Charges",
-        "Rates of charges and taxes, in units of ten to the minus nine of their base.",
+        "Rates of charges and taxes, in units of ten to the minus nine of their base (of a paisa "
+        "an order, where the base is ORDER).",
         {
             "from": "DATE",
             "to": "DATE",

@@ -1,21 +1,20 @@
 """Contract terms of NSE index derivatives by date: lots, strike steps, ticks, freeze quantities,
 expiry days.
 
-Dated tables (`tables/contracts.toml`); each figure comes with its status and source. `known_at_us`
-asks what was known at that instant (µs UTC); without it everything in the tables is known.
+Dated tables (`tables/contracts.toml`, the rules of expiries in `tables/calendar.toml`); each figure
+comes with its status and source. `known_at_us` asks what was known at that instant (µs UTC);
+without it everything in the tables is known.
 """
 
 from __future__ import annotations
 
-import calendar as month_lengths
-from datetime import date, timedelta
-from typing import TYPE_CHECKING, Any, NamedTuple
+from datetime import date
+from typing import Any, NamedTuple
 
 from trading.market.calendar import calendar
+from trading.market.expiries import Expiry
+from trading.market.expiries import expiry_dates as expiries_by_rules
 from trading.market.figures import INFERRED, UNCONFIRMED, Figure, is_known, table
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 __all__ = [
     "ContractError",
@@ -36,7 +35,6 @@ __all__ = [
 ]
 
 _QUARTER = 3
-_WEEK = timedelta(days=7)
 
 
 class ContractError(ValueError):
@@ -50,16 +48,6 @@ class ContractTerms(NamedTuple):
     strike_step_paise: Figure
     tick_paise: Figure
     freeze_quantity: Figure
-
-
-class Expiry(NamedTuple):
-    """One expiry: the day, the day it would have been without a holiday, and the rule behind it."""
-
-    day: date
-    by_rule: date
-    cycle: str  # weekly, monthly
-    status: str
-    source: str
 
 
 def _rows(name: str) -> list[dict[str, Any]]:
@@ -213,50 +201,10 @@ def expiry_dates(
     underlying: str, first: date, last: date, *, known_at_us: int | None = None
 ) -> tuple[Expiry, ...]:
     """The expiries of `expiries`, each with the day it has by rule, its cycle and its source."""
-    rules = [row for row in _rows("expiry") if row["underlying"] == underlying]
+    rules = [row for row in table("calendar")["expiry"] if row["underlying"] == underlying]
     if not rules:
         raise _uncovered(underlying)
-    known = sorted(
-        (row for row in rules if is_known(row, known_at_us)), key=lambda row: row["from"]
-    )
-    found: dict[date, Expiry] = {}
-    # A holiday can carry an expiry a few days back, so days just after the range may expire within
-    # it.
-    for by_rule, rule in _by_rule(known, first, min(last + _WEEK, calendar().last)):
-        day = by_rule
-        while not calendar().is_expiry_day_candidate(day, known_at_us=known_at_us):
-            day -= timedelta(days=1)
-        if first <= day <= last:
-            found[day] = Expiry(day, by_rule, rule["cycle"], rule["status"], rule["source"])
-    return tuple(found[day] for day in sorted(found))
-
-
-def _by_rule(
-    rules: list[dict[str, Any]], first: date, last: date
-) -> Iterator[tuple[date, dict[str, Any]]]:
-    """The days contracts expire on before holidays are looked at, each with its rule."""
-    day = first
-    while day <= last:
-        monthly = _rule_on(rules, "monthly", day)
-        weekly = _rule_on(rules, "weekly", day)
-        if monthly is not None and _is_last_of_month(monthly, day):
-            yield day, monthly
-        elif weekly is not None and weekly.get("weekday") == day.weekday():
-            monday = day - timedelta(days=day.weekday())
-            week = (monday + timedelta(days=number) for number in range(7))
-            if monthly is None or not any(_is_last_of_month(monthly, other) for other in week):
-                yield day, weekly
-        day += timedelta(days=1)
-
-
-def _rule_on(rules: list[dict[str, Any]], cycle: str, day: date) -> dict[str, Any] | None:
-    begun = [row for row in rules if row["cycle"] == cycle and row["from"] <= day]
-    return begun[-1] if begun else None
-
-
-def _is_last_of_month(rule: dict[str, Any], day: date) -> bool:
-    last_of_month = month_lengths.monthrange(day.year, day.month)[1]
-    return bool(rule["weekday"] == day.weekday() and day.day + 7 > last_of_month)
+    return expiries_by_rules(calendar(), rules, first, last, known_at_us=known_at_us)
 
 
 def _lot_applies(
