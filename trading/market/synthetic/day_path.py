@@ -52,7 +52,7 @@ class Pin(NamedTuple):
 class DayPath(NamedTuple):
     """The price of one underlying in points: at the open, at each second's end (a row a minute).
 
-    `published` is what the index shows of it: late in a day of a closing auction it stands still while
+    `published` is what the index shows of it: before a closing auction it stands still while
     futures and options move on. `panic` multiplies what variance costs, at each minute's end; its
     first value is the open's.
     """

@@ -61,7 +61,7 @@ _NULL = Mode(
     premium_in_stress=0.0,
     premium_breath=0.0,
     impact=0.0,
-    smile=0.9,
+    smile=1.05,
     flawed=False,
 )
 _REALISTIC = Mode(

@@ -17,10 +17,11 @@ import numpy as np
 
 from trading.market.synthetic import parameters as p
 from trading.market.synthetic.normal import inverse_normal
-from trading.market.synthetic.streams import uniforms
+from trading.market.synthetic.streams import Stream, uniforms
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from datetime import date
 
     from trading.market.synthetic.arrays import Floats, Integers
     from trading.market.synthetic.modes import Mode
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 
 YEAR_US = 365 * 86_400 * 1_000_000
 _DAY_DRAWS = 8
+_MANY_DAYS = 500
 _JUMP_RATIO = {"NIFTY": 1.0, "BANKNIFTY": 1.2}
 
 
@@ -112,7 +114,7 @@ def history(seed: int, mode: Mode, days: Sequence[TradingDay]) -> History:
     minutes = np.array([day.minutes for day in days])
     market_shocks = draws.shocks["NIFTY"]
     day_shocks = np.cumsum(market_shocks, axis=1)[:, -1] / np.sqrt(minutes)
-    state = _daily_state(mode, draws, night_shocks, day_shocks)
+    state = _daily_state(seed, days[0].date, mode, draws, night_shocks, day_shocks)
     intraday = _intraday(draws)
     deviation = _deviations(days, state, intraday)
     paths = {}
@@ -168,7 +170,9 @@ def _correlated(market: Floats, own: Floats) -> Floats:
     return p.CORRELATION * market + math.sqrt(1.0 - p.CORRELATION**2) * own
 
 
-def _daily_state(mode: Mode, draws: _Draws, night: Floats, day: Floats) -> DailyState:
+def _daily_state(
+    seed: int, first: date, mode: Mode, draws: _Draws, night: Floats, day: Floats
+) -> DailyState:
     """Step the state from each day to the next."""
     count = len(day)
     market = math.sqrt(p.OVERNIGHT_SHARE) * night + math.sqrt(1.0 - p.OVERNIGHT_SHARE) * day
@@ -177,7 +181,7 @@ def _daily_state(mode: Mode, draws: _Draws, night: Floats, day: Floats) -> Daily
     transitions = np.cumsum(p.TRANSITIONS, axis=1).tolist()
     premium_kept = persistence(p.PREMIUM_HALF_LIFE_DAYS)
     skew_kept = persistence(p.SKEW_HALF_LIFE_DAYS)
-    now = [0, 0.0, 0.0, 0.0, 0.0]
+    now = _beginning(seed, first)
     rows = zip(market.tolist(), draws.daily.tolist(), draws.chances.tolist(), strict=True)
     for row, (shock, own, chance) in enumerate(rows):
         regime[row] = now[0] = _next_regime(transitions[int(now[0])], chance[0])
@@ -195,6 +199,25 @@ def _daily_state(mode: Mode, draws: _Draws, night: Floats, day: Floats) -> Daily
         np.maximum(mode.premium_mean + mode.premium_deviation * premium - in_stress, -0.8),
         np.clip(p.SKEW_MEAN + p.SKEW_DEVIATION * skew, *p.SKEW_LIMITS),
     )
+
+
+def _beginning(seed: int, first: date) -> list[float]:
+    """The state before the first day, drawn from what it is in the long run: regime, slow and fast
+    factor, premium, skew.
+    """
+    stream = Stream(seed, "beginning", first)
+    shares = np.cumsum(_long_run_shares()).tolist()
+    regime = _next_regime(shares, float(stream.uniforms(1)[0]))
+    slow, fast, premium, skew = stream.normals(4).tolist()
+    return [regime, p.SLOW_DEVIATION * slow, p.FAST_DEVIATION * fast, premium, skew]
+
+
+def _long_run_shares() -> Floats:
+    """How often each regime is, by many steps of its chain."""
+    shares = np.full(len(p.REGIMES), 1.0 / len(p.REGIMES))
+    for _ in range(_MANY_DAYS):
+        shares = (shares[:, None] * np.asarray(p.TRANSITIONS)).sum(axis=0)
+    return shares
 
 
 def _next_regime(row: Sequence[float], chance: float) -> int:

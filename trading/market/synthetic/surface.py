@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from trading.market.synthetic.arrays import Floats
 
 _LEAST_THETA, _MOST_THETA, _NODES = 1e-9, 1.0, 65
-_REACH, _POINTS = 9.0, 145
+_LEFT, _RIGHT, _POINTS = 80.0, 40.0, 201  # deviations; far, because the wings are straight lines
 
 
 class Smile(NamedTuple):
@@ -60,7 +60,7 @@ def total_variance(moneyness: Floats, theta: Floats, smile: Smile) -> Floats:
 
 def fair_variance(theta: Floats, smile: Smile) -> Floats:
     """The variance swap's total variance on the smile: the mean of w over d2, normal."""
-    steps = np.linspace(-_REACH, _REACH, _POINTS)
+    steps = np.sinh(np.linspace(-math.asinh(_LEFT), math.asinh(_RIGHT), _POINTS))
     moneyness = np.sqrt(theta)[:, None] * steps[None, :]
     w = total_variance(moneyness, theta[:, None], smile)
     deviation = np.sqrt(w)
