@@ -8,14 +8,11 @@ import duckdb
 import msgspec
 
 from trading.market import store as market_store
-from trading.market.calendar import calendar
 from trading.market.importers import ImportRefusedError, chain_snapshots, detect, is_parquet
 from trading.market.store import Entry, MarketStore, StoredFile, StoredSource
-from trading.market.synthetic import market as synthetic
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
-    from datetime import date
+    from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
     from types import ModuleType
 
@@ -65,104 +62,6 @@ def market_import(
             return _import(store, store.catalogue(), connection, importers, progress, dry_run=True)
         with store.exclusive() as catalogue:
             return _import(store, catalogue, connection, importers, progress, dry_run=False)
-
-
-def market_synthesise(
-    *,
-    root: Path,
-    seed: int,
-    from_date: date,
-    to_date: date,
-    progress: Callable[[str], None] = lambda _: None,
-) -> ImportReport:
-    """Generate the synthetic market of every market day from one date to another, both included.
-
-    One generation of the store, one file a day; a day generated before with the same seed changes
-    nothing. Raises ImportRefusedError for a range without market days, a seed that is not an
-    unsigned 64-bit number, and a day that holds other data; CalendarError outside the calendar.
-    """
-    if not 0 <= seed < 1 << 64:
-        msg = f"seed {seed} is out of range, expected 0 to {(1 << 64) - 1}"
-        raise ImportRefusedError(msg)
-    days = list(calendar().market_days(from_date, to_date))
-    if not days:
-        msg = f"no market day from {from_date} to {to_date}; expected a range that holds one"
-        raise ImportRefusedError(msg)
-    store = MarketStore(root)
-    outcomes: list[ImportOutcome] = []
-    entries: list[Entry] = []
-    with market_store.connect() as connection, store.exclusive() as catalogue:
-        for number, day in enumerate(days, start=1):
-            digest = synthetic.parameters_digest(seed, day)
-            known = catalogue.find(digest, synthetic.SOURCE_NAME, synthetic.GENERATOR_VERSION)
-            if known is None:
-                progress(f"[{number}/{len(days)}] {day}: generating, seed {seed}")
-                known = _synthetic_day(store, catalogue, connection, seed, day)
-                entries.append(known)
-                status = GENERATED
-            else:
-                progress(f"[{number}/{len(days)}] {day}: generated before, unchanged")
-                status = UNCHANGED
-            outcomes.append(ImportOutcome(str(day), digest, status, known.counts))
-        if entries:
-            catalogue = store.publish(catalogue, entries)
-    return ImportReport(catalogue.generation, tuple(outcomes))
-
-
-def _synthetic_day(
-    store: MarketStore,
-    catalogue: market_store.Catalogue,
-    connection: duckdb.DuckDBPyConnection,
-    seed: int,
-    day: date,
-) -> Entry:
-    source = StoredSource(
-        name=synthetic.SOURCE_NAME,
-        file=f"seed {seed}, {day}",
-        digest=synthetic.parameters_digest(seed, day),
-        synthetic=True,
-        seed=seed,
-        generator_version=synthetic.GENERATOR_VERSION,
-        mode=synthetic.MODE,
-    )
-    days = dict.fromkeys(market_store.UNDERLYINGS, (day.isoformat(),))
-    _refuse_mixed(catalogue.entries, source, days, source.file)
-    _stage_synthetic(connection, source, synthetic.day_columns(seed, day))
-    return _write_entry(
-        store,
-        connection,
-        source=source,
-        importer=synthetic.SOURCE_NAME,
-        importer_version=synthetic.GENERATOR_VERSION,
-        cadence_us=synthetic.CADENCE_US,
-        counts=_counts(connection, chain_snapshots),
-        rejected=None,
-    )
-
-
-def _stage_synthetic(
-    connection: duckdb.DuckDBPyConnection,
-    source: StoredSource,
-    indices: Iterator[tuple[str, dict[str, Any]]],
-) -> None:
-    """Put generated columns into the temporary table `staged`, as an importer does."""
-    types = ", ".join(f"{n} {kind}" for n, kind in market_store.CHAIN_SNAPSHOT_COLUMNS.items())
-    connection.execute(f"CREATE OR REPLACE TEMP TABLE staged ({types}, outcome VARCHAR)")
-    for underlying, columns in indices:
-        connection.register("generated", columns)
-        connection.execute(
-            f"""
-            INSERT INTO staged BY NAME
-            SELECT * REPLACE (CAST(expiry AS DATE) AS expiry),
-              as_of + {synthetic.RECEIPT_LAG_US} AS available_at,
-              as_of AS exchange_stamp,
-              as_of + {synthetic.RECEIPT_LAG_US} AS collection_stamp,
-              $underlying AS underlying, $digest AS source_digest
-            FROM generated
-            """,  # noqa: S608 - a constant
-            {"underlying": underlying, "digest": source.digest},
-        )
-        connection.unregister("generated")
 
 
 def _files(paths: Sequence[Path], progress: Callable[[str], None]) -> list[Path]:
@@ -245,7 +144,7 @@ def _stage(
         msg = f"{path}: cannot be read as {importer.NAME}: {str(error).splitlines()[0]}"
         raise ImportRefusedError(msg) from error
     days = _days(connection)
-    _refuse_mixed(present, source, days, str(path))
+    refuse_mixed(present, source, days, str(path))
     earlier = [
         store.path_of(entry.accepted)
         for entry in present
@@ -346,7 +245,7 @@ def _shares_day(entry: Entry, days: Mapping[str, tuple[str, ...]]) -> str | None
     return None
 
 
-def _refuse_mixed(
+def refuse_mixed(
     present: Sequence[Entry],
     source: StoredSource,
     days: Mapping[str, tuple[str, ...]],

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import TYPE_CHECKING, NamedTuple
 
-from trading.market.calendar import calendar
+from trading.market.calendar import CalendarError, calendar
 from trading.market.synthetic.parameters import FIRST_DAY
 
 if TYPE_CHECKING:
@@ -12,6 +13,7 @@ if TYPE_CHECKING:
     from datetime import date
 
 MINUTE_US = 60_000_000
+_SPECIAL_MINUTES = 60
 
 
 class TradingDay(NamedTuple):
@@ -45,20 +47,33 @@ class TradingDay(NamedTuple):
 
 
 def trading_days(last: date) -> tuple[TradingDay, ...]:
-    """The market days from FIRST_DAY to a date, as the calendar has them. Raises CalendarError."""
+    """The market days from FIRST_DAY to a date, as the calendar has them; a session whose hours are
+    not announced is passed over. Raises CalendarError.
+    """
     return tuple(_trading_days(last))
 
 
 def _trading_days(last: date) -> Iterator[TradingDay]:
     for day in calendar().market_days(FIRST_DAY, last):
-        yield TradingDay(day, calendar().session_hours(day).intervals)
+        with contextlib.suppress(CalendarError):
+            yield TradingDay(day, calendar().session_hours(day).intervals)
 
 
 def coming_minutes(day: date, until: date, known_at_us: int) -> list[tuple[date, int]]:
-    """The market days after a day up to another, as then known, with their minutes of trading."""
-    found = []
-    for coming in calendar().market_days(day, until, known_at_us=known_at_us):
-        if coming > day:
-            hours = calendar().session_hours(coming, known_at_us=known_at_us)
-            found.append((coming, TradingDay(coming, hours.intervals).minutes))
-    return found
+    """The market days after a day up to another, as then known, with their minutes of trading.
+
+    A special session whose hours are not announced yet is thought to last an hour.
+    """
+    return [
+        (coming, _known_minutes(coming, known_at_us))
+        for coming in calendar().market_days(day, until, known_at_us=known_at_us)
+        if coming > day
+    ]
+
+
+def _known_minutes(day: date, known_at_us: int) -> int:
+    try:
+        hours = calendar().session_hours(day, known_at_us=known_at_us)
+    except CalendarError:
+        return _SPECIAL_MINUTES
+    return TradingDay(day, hours.intervals).minutes
