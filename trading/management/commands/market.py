@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from argparse import ArgumentTypeError
-from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,17 +9,17 @@ import msgspec
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
+from trading.management.synth_arguments import add_synth_arguments, synth_arguments
 from trading.market.calendar import CalendarError
 from trading.market.importers import ImportRefusedError
 from trading.market.selectors import StoreStatus, market_status
-from trading.market.services import ImportReport, market_import, market_synthesise
+from trading.market.services import ImportReport, market_import
 from trading.market.store import StoreError
+from trading.market.synthetic.modes import ModeError
+from trading.market.synthetic.services import market_synthesise
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser
-
-DEFAULT_FROM = date(2026, 2, 26)
-DEFAULT_TO = date(2026, 2, 27)
 
 
 class Command(BaseCommand):
@@ -38,13 +36,7 @@ class Command(BaseCommand):
             "--dry-run", action="store_true", help="check and count, write nothing"
         )
         synth = actions.add_parser("synth", help="generate a synthetic market")
-        synth.add_argument("--seed", type=int, default=1, help="default 1")
-        synth.add_argument(
-            "--from", dest="from_date", type=_date, default=DEFAULT_FROM, help=f"{DEFAULT_FROM}"
-        )
-        synth.add_argument(
-            "--to", dest="to_date", type=_date, default=DEFAULT_TO, help=f"{DEFAULT_TO}"
-        )
+        add_synth_arguments(synth)
         status = actions.add_parser("status", help="what the store holds, every file checked")
         for action in (importing, synth, status):
             action.add_argument("--json", action="store_true", help="the report as JSON")
@@ -52,7 +44,7 @@ class Command(BaseCommand):
     def handle(self, *_args: Any, **options: Any) -> None:
         try:
             report = self._run(options)
-        except (ImportRefusedError, StoreError, CalendarError) as error:
+        except (ImportRefusedError, StoreError, CalendarError, ModeError) as error:
             raise CommandError(str(error)) from error
         except OSError as error:
             msg = f"{error.filename or settings.VAR_DIR}: {error.strerror or error}"
@@ -75,11 +67,7 @@ class Command(BaseCommand):
             )
         if options["action"] == "synth":
             return market_synthesise(
-                root=root,
-                seed=options["seed"],
-                from_date=options["from_date"],
-                to_date=options["to_date"],
-                progress=self.stderr.write,
+                root=root, progress=self.stderr.write, **synth_arguments(options)
             )
         return market_status(root=root)
 
@@ -99,14 +87,6 @@ class Command(BaseCommand):
         if not status.sources:
             self.stdout.write(f"no market data in {status.root}")
         self.stdout.write(f"generation {status.generation}")
-
-
-def _date(text: str) -> date:
-    try:
-        return date.fromisoformat(text)
-    except ValueError:
-        msg = f"{text!r} is not a date, expected YYYY-MM-DD"
-        raise ArgumentTypeError(msg) from None
 
 
 def _counted(counts: dict[str, Any]) -> str:
