@@ -14,6 +14,7 @@ from trading.engine.configuration import Configuration, configuration_from_data
 from trading.engine.runner import Plan, SessionRunner, World
 from trading.market.calendar import expires_at_us, session_hours
 from trading.market.frames import ExpiryBlock, FrameSource, MarketFrame
+from trading.market.quality import MISSING, FrameQuality, InputQuality, State
 from trading.pricing.black import black_price, years_between
 
 if TYPE_CHECKING:
@@ -38,11 +39,13 @@ def chain_frame(
     quantity: int | None = 10_000,
     hidden_strikes: Sequence[int] = (),
     flags: tuple[str, ...] = (),
+    chain_quality: InputQuality | None = None,
 ) -> MarketFrame:
     """A frame whose nine strikes are quoted one tick around Black-76 at one volatility.
 
-    `hidden_strikes` (paise) are quoted on neither side.
+    `hidden_strikes` (paise) are quoted on neither side. The chain is FRESH unless told otherwise.
     """
+    chain_quality = chain_quality or quality_of(at_us=at_us)
     forward, step = FORWARD_PAISE[underlying], STEP_PAISE[underlying]
     expiry = EXPIRY[underlying]
     expires = expires_at_us(expiry)
@@ -79,8 +82,28 @@ def chain_frame(
         cadence_us=MINUTE_US,
         spot_paise=None,
         future_paise=None,
+        future_expiry=None,
         vix=None,
+        prints=(),
+        quality=FrameQuality(
+            spot=MISSING, future=MISSING, vix=MISSING, prints=MISSING, chain=chain_quality
+        ),
         chain=(block,),
+    )
+
+
+def quality_of(
+    state: State = State.FRESH, *, at_us: int, age_us: int = 1_000_000, reason: str | None = None
+) -> InputQuality:
+    """The quality of an input received at an instant; old by a second unless told otherwise."""
+    return InputQuality(
+        state=state,
+        age_us=age_us,
+        limit_us=2 * MINUTE_US,
+        as_of=at_us - age_us,
+        available_at=at_us,
+        source="0" * 64,
+        reason=reason,
     )
 
 

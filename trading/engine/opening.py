@@ -88,4 +88,5 @@ def _limits(configuration: Configuration) -> dict[str, int]:
         "first_entry_ist_seconds": seconds_of_day(gates.first_entry),
         "last_entry_ist_seconds": seconds_of_day(gates.last_entry),
         "chain_age_us": gates.chain_age_seconds * 1_000_000,
+        "resume_chains": gates.resume_chains,
     }

@@ -138,6 +138,17 @@ class PaperBroker:
         }
 
 
+def closing_price(frame: MarketFrame, contract: Contract) -> int | None:
+    """Return a contract's close in an end-of-day frame, paise; None when it did not trade."""
+    for block in frame.chain:
+        if block.expiry == contract.expiry and contract.strike_paise in block.strike_paise:
+            side = "call" if contract.right == "CE" else "put"
+            index = block.strike_paise.index(contract.strike_paise)
+            price: int | None = getattr(block, f"{side}_last_paise")[index]
+            return price
+    return None
+
+
 def opposite_quote(
     frame: MarketFrame, contract: Contract, side: str
 ) -> tuple[int | None, int | None]:

@@ -230,6 +230,19 @@ CATEGORIES = (
         ("trade_date", "underlying"),
     ),
     Category(
+        "implied_volatilities",
+        "Implied volatilities",
+        "The implied volatility of an option as its source computed it, a fraction a year (null "
+        "where the source has a gap), with the price of the underlying beside it.",
+        {
+            **_CONTRACT,
+            "interval": "VARCHAR",  # 1m, 5m
+            "implied_volatility": "DOUBLE",
+            "underlying_paise": "BIGINT",
+        },
+        (*_CONTRACT_KEY, "interval", "as_of"),
+    ),
+    Category(
         "participant_oi",
         "Participant open interest",
         "Open contracts of each class of participant at the end of a day, in contracts.",
@@ -418,12 +431,14 @@ CATEGORIES = (
             "from": "DATE",
             "to": "DATE",
             "charge": "VARCHAR",
+            "levied_by": "VARCHAR",  # GOVERNMENT, SEBI, an exchange, a broker
             "instrument": "VARCHAR",
             "side": "VARCHAR",
             "base": "VARCHAR",
             "rate_e9": "BIGINT",
         },
         "charge",
+        "levied_by",
         "instrument",
         "side",
         "from",

@@ -22,6 +22,8 @@ UNCONFIRMED = "UNCONFIRMED"
 STATUSES = (CONFIRMED, SINGLE_SOURCE, INFERRED, UNCONFIRMED)
 
 _TABLES = Path(__file__).parent / "tables"
+# A table that another package owns: what is charged stands beside what charges.
+_ELSEWHERE = {"rates": Path(__file__).parents[1] / "costs" / "rates.toml"}
 
 
 class Figure(NamedTuple):
@@ -32,10 +34,15 @@ class Figure(NamedTuple):
     source: str
 
 
+def table_path(name: str) -> Path:
+    """The file of a shipped table."""
+    return _ELSEWHERE.get(name, _TABLES / f"{name}.toml")
+
+
 @functools.cache
 def table(name: str) -> dict[str, Any]:
-    """The shipped table `tables/<name>.toml`."""
-    return tomllib.loads((_TABLES / f"{name}.toml").read_text(encoding="utf-8"))
+    """The shipped table of that name, as its TOML file says it."""
+    return tomllib.loads(table_path(name).read_text(encoding="utf-8"))
 
 
 def known_from_us(announced_on: date) -> int:

@@ -304,7 +304,7 @@ def position_limit_rows(tables: dict[str, Any]) -> dict[str, list[Row]]:
 
 def rate_rows(tables: dict[str, Any]) -> dict[str, list[Row]]:
     """Rows of the category rates."""
-    columns = ("from", "charge", "instrument", "side", "base", "rate_e9")
+    columns = ("from", "charge", "levied_by", "instrument", "side", "base", "rate_e9")
     rows = [
         {
             **_times_in_force(row),

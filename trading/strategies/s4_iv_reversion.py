@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 NAME = "S4"
 STRUCTURE = "ATM_STRADDLE"
+NO_INTRADAY = "NO_INTRADAY"
 
 
 def evaluate(
@@ -27,10 +28,16 @@ def evaluate(
     lookback_snapshots: int,
     open_trades: int,
     lot_size: int | None,
+    has_data_of_the_day: bool | None = None,
 ) -> Evaluation:
-    """Return S4's conditions on a frame's feature; all numbers are the logged, rounded ones."""
+    """Return S4's conditions on a frame's feature; all numbers are the logged, rounded ones.
+
+    `has_data_of_the_day` says whether the frame is of the day itself; None when the hold is longer
+    than a day and end-of-day data will do.
+    """
     z_score = implied.z_score
     conditions = (
+        *_needs_the_day(has_it=has_data_of_the_day),
         Condition(
             name="observations",
             value=implied.observations,
@@ -72,6 +79,22 @@ def evaluate(
         direction=direction,
         structure=STRUCTURE,
         legs=_straddle(underlying, implied, direction),
+    )
+
+
+def _needs_the_day(*, has_it: bool | None) -> tuple[Condition, ...]:
+    """The condition of an intraday strategy that there is a market to look at during the day."""
+    if has_it is None:
+        return ()
+    return (
+        Condition(
+            name="intraday_data",
+            value=int(has_it),
+            threshold=1,
+            direction=1,
+            scale=0,
+            reason=None if has_it else NO_INTRADAY,
+        ),
     )
 
 

@@ -201,7 +201,7 @@ def test_a_stamp_later_than_the_receipt_is_flagged_up_to_the_frame(
     root: Path, write_file: WriteFile
 ) -> None:
     ahead = snapshot(Fetch_Time="29-Aug-2025 10:02:01")
-    on_time = snapshot(collection_timestamp="20250829_100215")
+    on_time = snapshot(Fetch_Time="29-Aug-2025 10:01:30", collection_timestamp="20250829_100215")
     equal = snapshot(Fetch_Time="29-Aug-2025 10:03:00", collection_timestamp="20250829_100300")
     counts = _import(root, write_file("chain.parquet", [*ahead, *on_time, *equal]))
     assert counts["snapshots"]["NIFTY"]["clock"] == 1

@@ -1,4 +1,4 @@
-"""The tables shipped with the program (`tables/*.toml`): calendar, contracts, circuit breakers,
+"""The tables shipped with the program (TOML files): calendar, contracts, circuit breakers,
 position limits, charges, scheduled events. A row for each announcement, available from the midnight
 after it; see trading.market.reference.
 """
@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 
 from trading.market.categories import columns_of
+from trading.market.figures import table_path
 from trading.market.importers import ImportRefusedError
 from trading.market.reference import TABLES, reference_rows
 
@@ -40,7 +41,6 @@ REFUSALS: tuple[str, ...] = ()
 DROPS: tuple[str, ...] = ()
 
 _FORMAT = 'format = "brahmastra-reference-1"'
-_FOLDER = Path(__file__).parents[1] / "tables"
 # What the store adds to every row by itself.
 _ADDED = ("source_digest", "synthetic", "generator", "seed", "mode")
 
@@ -63,7 +63,7 @@ class SourceFile(Protocol):
 
 def shipped() -> tuple[Path, ...]:
     """The files of the tables shipped with the program."""
-    return tuple(_FOLDER / f"{name}.toml" for name in TABLES)
+    return tuple(table_path(name) for name in TABLES)
 
 
 def recognises(head: FileHead) -> bool:
