@@ -201,7 +201,7 @@ def vix_rows(past: History, row: int, level: Floats, halt: Halt | None) -> Colum
     count = len(ends) + 1
     return {
         "as_of": np.append(ends, day.close_us),
-        "available_at": np.append(ends, day.close_us),
+        "available_at": np.append(ends, day.close_us) + p.RECEIPT_LAG_US,
         "interval": np.append(texts("1m", count - 1), texts("1d", 1)),
         "open": np.append(before, shown[0]),
         "high": np.append(np.maximum(before, after), max(before.max(), after.max())),
@@ -260,7 +260,7 @@ def _bars(day: TradingDay, seconds: Integers, first: int, halt: Halt | None) -> 
     as_of = np.append(ends, day.close_us)
     return {
         "as_of": as_of,
-        "available_at": as_of,
+        "available_at": as_of + p.RECEIPT_LAG_US,
         "interval": np.append(texts("1m", count - 1), texts("1d", 1)),
         "interval_us": interval,
         "open_paise": np.append(opens, first),

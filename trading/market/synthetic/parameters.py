@@ -54,7 +54,7 @@ SIZE_DEVIATION = 1.1
 
 HALTS_A_DAY = 1e-3
 SCRIPTED_HALT_DAY = date(2025, 4, 7)  # every realistic market halts on it
-RECEIPT_LAG_US = 2_000_000  # of chain snapshots
+RECEIPT_LAG_US = 2_000_000  # of chain snapshots, bars and status
 PRINT_LAG_US = 300_000
 STRIKES_EACH_SIDE = 30
 CLOSE_STRIKES = 20  # so many either side are one step apart, the rest of a far expiry four

@@ -167,18 +167,36 @@ def test_no_key_of_a_category_has_two_meanings(root: Path) -> None:
             assert rows == keys > 0, entry.category
 
 
-def test_one_frame_a_minute_inside_the_session_but_for_one_gap(
-    day_frames: list[MarketFrame],
+def test_one_frame_a_minute_and_a_chain_in_each_but_for_one_gap(
+    root: Path, day_frames: list[MarketFrame]
 ) -> None:
     hours = session_hours(DAY)
     for underlying in ("NIFTY", "BANKNIFTY"):
         times = [frame.as_of for frame in day_frames if frame.underlying == underlying]
-        assert (times[0], times[-1]) == (hours.open_us + MINUTE, hours.close_us - MINUTE)
-        steps = Counter(after - before for before, after in pairwise(times))
-        assert set(steps) == {MINUTE, 5 * MINUTE}
-        assert steps[5 * MINUTE] == 1
+        assert times == list(range(hours.open_us + MINUTE, hours.close_us + 1, MINUTE))
     assert {frame.available_at - frame.as_of for frame in day_frames} == {2_000_000}
-    assert {frame.cadence_us for frame in day_frames} == {MINUTE}
+    with connect() as connection:
+        snapshots = connection.execute(
+            "SELECT DISTINCT as_of FROM read_parquet($path) ORDER BY as_of",
+            {"path": str(_file(root, "chain_snapshots"))},
+        ).fetchall()
+        told = connection.execute(
+            "SELECT from_us, until_us FROM read_parquet($path) WHERE kind = 'FEED_GAP'",
+            {"path": str(_file(root, "synthetic_truth"))},
+        ).fetchall()
+    steps = {before: after - before for (before,), (after,) in pairwise(snapshots)}
+    assert sorted(Counter(steps.values()).items()) == [(MINUTE, 368), (5 * MINUTE, 1)]
+    (before,) = [at for at, step in steps.items() if step > MINUTE]
+    assert told == [(before + MINUTE, before + 4 * MINUTE)]
+
+
+def _file(root: Path, category: str) -> Path:
+    store = MarketStore(root)
+    return next(
+        store.path_of(entry.accepted)
+        for entry in store.catalogue().entries
+        if entry.category == category
+    )
 
 
 def test_expiries_and_strikes_follow_the_contract_tables(day_frames: list[MarketFrame]) -> None:
@@ -245,7 +263,7 @@ def test_volatility_strays_from_its_recent_mean_several_times_a_day(
     window: list[float] = []
     excursions, outside = 0, False
     for frame in day_frames:
-        if frame.underlying != underlying:
+        if frame.underlying != underlying or not frame.chain:
             continue
         value = atm_volatility(frame.chain[0], frame.available_at).value
         assert value is not None
@@ -264,9 +282,9 @@ def test_a_day_with_longer_hours_and_an_expiry_day(tmp_path: Path) -> None:
     expiry = date(2026, 8, 4)
     market_synthesise(root=root, seed=1, from_date=expiry, to_date=expiry)
     found = list(frames(MarketStore(root), ["NIFTY"], expiry, expiry))
-    assert found[-1].as_of == session_hours(expiry).close_us - MINUTE
+    assert found[-1].as_of == session_hours(expiry).close_us
     # Near the close too few of the expiring strikes have a bid for a forward.
-    nearest = [frame.chain[0].expiry for frame in found]
+    nearest = [frame.chain[0].expiry for frame in found if frame.chain]
     assert nearest.index("2026-08-11") > 350
     assert set(nearest) == {"2026-08-04", "2026-08-11"}
 
