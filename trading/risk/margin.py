@@ -15,7 +15,7 @@ from trading.pricing.black import black_price
 from trading.risk.margin_rules import MarginError, MarginRules, fraction, margin_rules
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
     from datetime import date
 
 NAME = "SPAN-like"
@@ -66,6 +66,18 @@ class Position(NamedTuple):
     price_paise: int
     strike_paise: int | None = None
     right: str | None = None
+
+
+class Valued(NamedTuple):
+    """What a margin needs of one unit of a contract: its risk array, and its delta in units of the
+    underlying.
+    """
+
+    array: tuple[float, ...]
+    delta: float
+
+
+Held = tuple[Position, Valued]
 
 
 class SpanLikeMargin(NamedTuple):
@@ -125,16 +137,33 @@ def risk_array(position: Position, market: Market) -> tuple[float, ...]:
     return tuple(min(loss, position.price_paise) for loss in _option_losses(position, market))
 
 
-def span_like_margin(positions: Sequence[Position], market: Market) -> SpanLikeMargin:
-    """The SPAN-like margin of positions in one underlying.
+def valued(positions: Iterable[Position], market: Market) -> dict[Position, Valued]:
+    """The contracts of positions, each valued once; a key is one unit of the contract. What several
+    books need (a book, the book with an order) is computed once for all of them.
+
+    Raises MarginError for what cannot be valued.
+    """
+    contracts = {_unit(each) for each in positions}
+    return {each: Valued(risk_array(each, market), _delta(each, market)) for each in contracts}
+
+
+def span_like_margin(
+    positions: Sequence[Position],
+    market: Market,
+    contracts: Mapping[Position, Valued] | None = None,
+) -> SpanLikeMargin:
+    """The SPAN-like margin of positions in one underlying; `contracts` are those of `valued` where
+    they are at hand.
 
     Raises MarginError for what cannot be valued and for a day outside the rules.
     """
     rules = margin_rules(market.day)
-    groups = _groups(positions, market.day, rules)
-    scanned = [_scan_risk(group, market) for group in groups]
+    known = valued(positions, market) if contracts is None else contracts
+    groups = _groups([(each, known[_unit(each)]) for each in positions], market.day, rules)
+    scanned = [_scan_risk(group) for group in groups]
     worst = max(scanned, default=(0.0, 1))
     charge = sum(_calendar_charge(group, market, rules) for group in groups)
+    exposed = [(each, _exposed(each, market)) for each in positions]
     return SpanLikeMargin(
         scan_risk_paise=math.ceil(sum(risk for risk, _ in scanned)),
         worst_scenario=worst[1],
@@ -143,47 +172,48 @@ def span_like_margin(positions: Sequence[Position], market: Market) -> SpanLikeM
             each.quantity * each.price_paise for each in positions if each.right is not None
         ),
         exposure_paise=math.ceil(
-            fraction(rules.exposure) * math.fsum(_exposed(each, market) for each in positions)
+            fraction(rules.exposure) * math.fsum(value for _, value in exposed)
         ),
         expiry_day_paise=math.ceil(
             fraction(rules.expiry_day_short_option)
-            * math.fsum(
-                _exposed(each, market) for each in positions if _expires_short(each, market)
-            )
+            * math.fsum(value for each, value in exposed if _expires_short(each, market))
         ),
     )
 
 
-def _groups(positions: Sequence[Position], day: date, rules: MarginRules) -> list[list[Position]]:
+def _unit(position: Position) -> Position:
+    return position._replace(quantity=1)
+
+
+def _groups(held: list[Held], day: date, rules: MarginRules) -> list[list[Held]]:
     """Positions that offset one another: all of them, or, where the rule is in force, what expires
     today by itself.
     """
     if not fraction(rules.expiring_apart):
-        return [list(positions)] if positions else []
-    expiring = [each for each in positions if each.expiry == day]
-    others = [each for each in positions if each.expiry != day]
+        return [held] if held else []
+    expiring = [each for each in held if each[0].expiry == day]
+    others = [each for each in held if each[0].expiry != day]
     return [group for group in (expiring, others) if group]
 
 
-def _scan_risk(group: list[Position], market: Market) -> tuple[float, int]:
+def _scan_risk(group: list[Held]) -> tuple[float, int]:
     """The largest loss of a group over the scenarios, paise and never below 0, and its number."""
-    arrays = [(each.quantity, risk_array(each, market)) for each in group]
     losses = [
-        math.fsum(quantity * array[number] for quantity, array in arrays)
+        math.fsum([position.quantity * each.array[number] for position, each in group])
         for number in range(SCENARIOS)
     ]
     worst = max(range(SCENARIOS), key=losses.__getitem__)
     return max(losses[worst], 0.0), worst + 1
 
 
-def _calendar_charge(group: list[Position], market: Market, rules: MarginRules) -> float:
+def _calendar_charge(group: list[Held], market: Market, rules: MarginRules) -> float:
     """The charge for units long in one expiry and short in another: the scenarios move all expiries
     alike, and they need not. Nearest expiries are matched first, each match paid on the far one.
     """
-    expiries = sorted({each.expiry for each in group})
+    expiries = sorted({position.expiry for position, _ in group})
     deltas = {
         expiry: math.fsum(
-            each.quantity * _delta(each, market) for each in group if each.expiry == expiry
+            position.quantity * each.delta for position, each in group if position.expiry == expiry
         )
         for expiry in expiries
     }

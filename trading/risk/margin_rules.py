@@ -33,6 +33,7 @@ class MarginRules(NamedTuple):
     expiring_apart: Figure | None
 
 
+@functools.cache
 def margin_rules(day: date) -> MarginRules:
     """The rules of a day. Raises MarginError outside the table."""
     span = _table()["range"]

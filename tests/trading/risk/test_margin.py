@@ -19,6 +19,7 @@ from trading.risk.margin import (
     ranges_by_rule,
     risk_array,
     span_like_margin,
+    valued,
 )
 from trading.risk.margin_rules import MarginError, fraction, margin_rules
 
@@ -143,6 +144,7 @@ def test_a_calendar_spread_pays_a_charge_on_its_far_leg() -> None:
     margin = span_like_margin((_future(-65), _future(65, FAR)), _market())
     assert margin.scan_risk_paise == 0
     assert margin.calendar_spread_paise == math.ceil(0.0175 * 65 * FORWARD * 1.007)
+    assert margin.span_like_paise == margin.calendar_spread_paise
     assert span_like_margin((_future(65), _future(65, FAR)), _market()).calendar_spread_paise == 0
 
 
@@ -257,6 +259,15 @@ def test_a_book_times_a_number_owes_that_many_times(book: list[Position], times:
     )
     assert many.span_like_paise == pytest.approx(once.span_like_paise * times, abs=2 * times)
     assert many.exposure_paise == pytest.approx(once.exposure_paise * times, abs=times)
+
+
+@given(st.lists(positions, max_size=6), st.lists(positions, max_size=6))
+def test_contracts_valued_for_several_books_give_each_its_margin(
+    one: list[Position], other: list[Position]
+) -> None:
+    contracts = valued([*one, *other], _market())
+    for book in (one, other, one + other):
+        assert span_like_margin(book, _market(), contracts) == span_like_margin(book, _market())
 
 
 @given(st.lists(positions, max_size=6))
