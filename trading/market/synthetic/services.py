@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from trading.market import store as market_store
 from trading.market.calendar import calendar
 from trading.market.importers import ImportRefusedError
-from trading.market.services import (
-    GENERATED,
-    UNCHANGED,
-    ImportOutcome,
-    ImportReport,
-    refuse_mixed,
+from trading.market.importing import refuse_mixed
+from trading.market.services import GENERATED, UNCHANGED, ImportOutcome, ImportReport
+from trading.market.store import (
+    CHAIN_SNAPSHOTS,
+    OTHERS,
+    UNDERLYINGS,
+    CategoryFile,
+    Import,
+    MarketStore,
+    StoredSource,
 )
-from trading.market.store import Entry, MarketStore, StoredSource
 from trading.market.synthetic import parameters as p
 from trading.market.synthetic.market import MarketPlan, parameters_digest
 from trading.market.synthetic.modes import REALISTIC, mode_of
@@ -64,18 +66,17 @@ def market_synthesise(
     store = MarketStore(root)
     with store.exclusive() as catalogue:
         known = {day: _known(catalogue, plan, day) for day in days}
-        wanted = [day for day, entry in known.items() if entry is None]
+        wanted = [day for day, made in known.items() if made is None]
         for day in wanted:
             _refuse_other(catalogue, plan, day)
-        made = _make(store, plan, wanted, processes, progress)
-        if made:
-            entries = [entry for of_day in made.values() for entry in of_day]
-            catalogue = store.publish(catalogue, entries)
+        new = _make(store, plan, wanted, processes, progress)
+        if new:
+            catalogue = store.publish(catalogue, list(new.values()))
     outcomes = []
     for day in days:
-        entry = known[day]
-        status = UNCHANGED if entry else GENERATED
-        counts = entry.counts if entry else made[day][0].counts
+        before = known[day]
+        status = GENERATED if before is None else UNCHANGED
+        counts = (before or new[day]).counts
         outcomes.append(ImportOutcome(str(day), parameters_digest(plan, day), status, counts))
     return ImportReport(catalogue.generation, tuple(outcomes))
 
@@ -94,22 +95,25 @@ def _check(plan: MarketPlan, from_date: date) -> None:
         raise ImportRefusedError(msg)
 
 
-def _known(catalogue: Catalogue, plan: MarketPlan, day: date) -> Entry | None:
-    return catalogue.find(parameters_digest(plan, day), p.SOURCE_NAME, p.GENERATOR_VERSION)
+def _known(catalogue: Catalogue, plan: MarketPlan, day: date) -> Import | None:
+    return catalogue.find(_source(plan, day), p.SOURCE_NAME, p.GENERATOR_VERSION)
 
 
 def _refuse_other(catalogue: Catalogue, plan: MarketPlan, day: date) -> None:
     """One market a day: not another source's, and not this one's at another cadence."""
     source = _source(plan, day)
-    days = dict.fromkeys(market_store.UNDERLYINGS, (day.isoformat(),))
-    refuse_mixed(catalogue.entries, source, days, source.file)
+    refuse_mixed(catalogue.entries, source, CHAIN_SNAPSHOTS, _days(day))
     for entry in catalogue.entries:
-        if entry.source.family == source.family and entry.days == days:
+        if entry.source.family == source.family and entry.days == _days(day):
             msg = (
                 f"{source.file}: the store already holds it made with another cadence or number of "
                 f"expiries; expected the same again, or another VAR_DIR"
             )
             raise ImportRefusedError(msg)
+
+
+def _days(day: date) -> dict[str, tuple[str, ...]]:
+    return dict.fromkeys(UNDERLYINGS, (day.isoformat(),))
 
 
 def _source(plan: MarketPlan, day: date) -> StoredSource:
@@ -130,30 +134,34 @@ def _make(
     days: Sequence[date],
     processes: int,
     progress: Callable[[str], None],
-) -> dict[date, tuple[Entry, ...]]:
-    made: dict[date, tuple[Entry, ...]] = {}
+) -> dict[date, Import]:
+    made: dict[date, Import] = {}
     if days:
         for written in write_days(store.root, plan, days, processes):
-            made[written.day] = _entries(store, plan, written)
+            made[written.day] = _import(store, plan, written)
             progress(f"[{len(made)}/{len(days)}] {written.day}: generated, seed {plan.seed}")
     return made
 
 
-def _entries(store: MarketStore, plan: MarketPlan, written: WrittenDay) -> tuple[Entry, ...]:
-    return tuple(
-        Entry(
-            category=table.category,
-            accepted=store.adopt(table.path, table.category, table.digest, table.rows),
-            rejected=None,
-            source=_source(plan, written.day),
-            importer=p.SOURCE_NAME,
-            importer_version=p.GENERATOR_VERSION,
-            cadence_us=plan.cadence_minutes * 60_000_000,
-            ranges={"as_of": table.as_of, "available_at": table.available_at},
-            days=dict.fromkeys(market_store.UNDERLYINGS, (written.day.isoformat(),)),
-            counts=_counts(written),
-        )
-        for table in written.tables
+def _import(store: MarketStore, plan: MarketPlan, written: WrittenDay) -> Import:
+    return Import(
+        source=_source(plan, written.day),
+        importer=p.SOURCE_NAME,
+        importer_version=p.GENERATOR_VERSION,
+        cadence_us=plan.cadence_minutes * 60_000_000,
+        files=tuple(
+            CategoryFile(
+                category=table.category,
+                accepted=store.adopt(table.path, table.category, table.digest, table.rows),
+                ranges={"as_of": table.as_of, "available_at": table.available_at},
+                days=_days(written.day)
+                if table.of_underlyings
+                else {OTHERS: (written.day.isoformat(),)},
+            )
+            for table in written.tables
+        ),
+        rejected=None,
+        counts=_counts(written),
     )
 
 
@@ -164,6 +172,7 @@ def _counts(written: WrittenDay) -> dict[str, Any]:
         "accepted": rows,
         "rejected": {},
         "dropped": {},
+        "categories": {table.category: table.rows for table in written.tables},
         "snapshots": {
             underlying: {
                 "received": received,

@@ -38,6 +38,7 @@ _DAYS_A_TASK = 4
 class WrittenTable(NamedTuple):
     """The rows of one category of a day: a file under a temporary name in the category's folder,
     flushed, with its SHA-256, and the first and last as_of and available_at in µs UTC.
+    `of_underlyings` tells whether its rows name the underlying they are of.
     """
 
     category: str
@@ -46,6 +47,7 @@ class WrittenTable(NamedTuple):
     rows: int
     as_of: tuple[int, int]
     available_at: tuple[int, int]
+    of_underlyings: bool
 
 
 class WrittenDay(NamedTuple):
@@ -151,6 +153,7 @@ def _write_table(
         len(as_of),
         (int(as_of.min()), int(as_of.max())),
         (int(available_at.min()), int(available_at.max())),
+        "underlying" in rows,
     )
 
 

@@ -54,7 +54,7 @@ def _of_day(root: Path, day: date) -> list[str]:
     return [
         entry.accepted.digest
         for entry in MarketStore(root).catalogue().entries
-        if entry.days["NIFTY"] == (day.isoformat(),)
+        if entry.source.file.endswith(day.isoformat())
     ]
 
 
