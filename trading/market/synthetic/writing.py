@@ -138,7 +138,7 @@ def _write_table(
         f'CAST({_source(column, rows, common)} AS {kind}) AS "{column}"'
         for column, kind in columns_of(category).items()
     )
-    order = ", ".join(f'"{column.strip()}"' for column in BY_NAME[category].order.split(","))
+    order = BY_NAME[category].order
     connection.register("generated", rows)
     query = f"SELECT {columns} FROM generated ORDER BY {order}"  # noqa: S608 - names of our own
     connection.execute(f"COPY ({query}) TO '{sql_text(name)}' (FORMAT parquet, COMPRESSION zstd)")
