@@ -224,8 +224,23 @@ def _entries_of_day(
         ]
         for category in _SOURCES[1:]
     }
-    found[CHAIN_SNAPSHOTS] = [e for e in chains if e.source.synthetic == synthetic]
+    found[CHAIN_SNAPSHOTS] = _closest(e for e in chains if e.source.synthetic == synthetic)
     return found
+
+
+def _closest(chains: Iterable[Entry]) -> list[Entry]:
+    """Of several collections of one day's chains the one that looked most often; two are never
+    mixed, because a frame between two of theirs would be of neither.
+    """
+    by_name: dict[str, list[Entry]] = {}
+    for entry in chains:
+        by_name.setdefault(entry.source.name, []).append(entry)
+    if not by_name:
+        return []
+    return min(
+        by_name.values(),
+        key=lambda group: (group[0].cadence_us or _CHAIN_CADENCE_US, group[0].source.name),
+    )
 
 
 class _Day:
