@@ -34,6 +34,7 @@ from brahmastra_site.bench.mirror_figures import (
     mirroring_a_session,
     mirroring_small_events,
 )
+from brahmastra_site.bench.synthetic_figures import making_a_market
 from journal.log.canonical import canonical_bytes
 from journal.log.reader import read_file, read_session
 from journal.log.verification import verify_session
@@ -162,7 +163,7 @@ def replaying(ground: Ground) -> Figure:
 def building_frames(ground: Ground) -> Figure:
     """Build every frame of the stored days; the floor has DuckDB read the same rows, bare."""
     store = MarketStore(ground.var_dir / "market")
-    entries = store.catalogue().entries
+    entries = [e for e in store.catalogue().entries if e.category == CHAIN_SNAPSHOTS]
     first = ist_date(min(entry.ranges["available_at"][0] for entry in entries))
     last = ist_date(max(entry.ranges["available_at"][1] for entry in entries))
     paths = [store.path_of(entry.accepted) for entry in entries]
@@ -210,4 +211,5 @@ FIGURES = (
     mirroring_small_events,
     mirror_lag,
     building_frames,
+    making_a_market,
 )
