@@ -24,7 +24,8 @@ class Category(NamedTuple):
     @property
     def order(self) -> str:
         """The order of its rows in a file."""
-        return ", ".join(("available_at", *(name for name in self.key if name != "available_at")))
+        names = ("available_at", *(name for name in self.key if name != "available_at"))
+        return ", ".join(f'"{name}"' for name in names)
 
 
 COMMON_COLUMNS = {
