@@ -263,6 +263,18 @@ class MarketStore:
         self._written.append(stored.file)
         return stored
 
+    def adopt(self, temporary: Path, category: str, digest: str, rows: int) -> StoredFile:
+        """Take a file that was written beside the category's others, flushed, into the store,
+        inside `exclusive`; it is not listed until `publish`.
+        """
+        folder = self.root / category
+        temporary.chmod(0o644)
+        temporary.rename(folder / f"{digest}.parquet")
+        _flush(folder)
+        stored = StoredFile(f"{category}/{digest}.parquet", digest, rows)
+        self._written.append(stored.file)
+        return stored
+
     def publish(self, catalogue: Catalogue, imports: Sequence[Import]) -> Catalogue:
         """List new imports as one generation; call it inside `exclusive`, with the catalogue that
         gave.

@@ -59,7 +59,7 @@ def test_synth_makes_the_default_days_and_status_says_so() -> None:
     out, err = _market("synth", "--seed", "5")
     assert "2026-02-26: generated" in out
     assert "2026-02-27: generated" in out
-    assert "[2/2] 2026-02-27: generating, seed 5" in err
+    assert "[2/2] 2026-02-27: generated, seed 5" in err
     status = _market("status")[0]
     assert "SYNTHETIC seed 5, 2026-02-26: " in status
     assert "generation 1" in status

@@ -11,8 +11,9 @@ import pytest
 from tests.trading.market.conftest import snapshot
 from trading.market.feed import frames
 from trading.market.importers import ImportRefusedError
-from trading.market.services import market_import, market_synthesise
+from trading.market.services import market_import
 from trading.market.store import Catalogue, MarketStore, StoreError, file_digest
+from trading.market.synthetic.services import market_synthesise
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from argparse import ArgumentTypeError
-from datetime import date, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,17 +11,17 @@ import msgspec
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
+from trading.management.synth_arguments import add_synth_arguments, synth_arguments
 from trading.market.calendar import CalendarError, instant_us
 from trading.market.importers import ImportRefusedError
 from trading.market.selectors import Format, StoreStatus, market_formats, market_status
-from trading.market.services import ImportReport, market_import, market_synthesise
+from trading.market.services import ImportReport, market_import
 from trading.market.store import StoreError
+from trading.market.synthetic.modes import ModeError
+from trading.market.synthetic.services import market_synthesise
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser
-
-DEFAULT_FROM = date(2026, 2, 26)
-DEFAULT_TO = date(2026, 2, 27)
 
 
 class Command(BaseCommand):
@@ -44,13 +44,7 @@ class Command(BaseCommand):
             help="IST; when files that do not say it themselves were known",
         )
         synth = actions.add_parser("synth", help="generate a synthetic market")
-        synth.add_argument("--seed", type=int, default=1, help="default 1")
-        synth.add_argument(
-            "--from", dest="from_date", type=_date, default=DEFAULT_FROM, help=f"{DEFAULT_FROM}"
-        )
-        synth.add_argument(
-            "--to", dest="to_date", type=_date, default=DEFAULT_TO, help=f"{DEFAULT_TO}"
-        )
+        add_synth_arguments(synth)
         status = actions.add_parser("status", help="what the store holds, every file checked")
         formats = actions.add_parser("formats", help="what can be imported")
         for action in (importing, synth, status, formats):
@@ -59,7 +53,7 @@ class Command(BaseCommand):
     def handle(self, *_args: Any, **options: Any) -> None:
         try:
             report = self._run(options)
-        except (ImportRefusedError, StoreError, CalendarError) as error:
+        except (ImportRefusedError, StoreError, CalendarError, ModeError) as error:
             raise CommandError(str(error)) from error
         except OSError as error:
             msg = f"{error.filename or settings.VAR_DIR}: {error.strerror or error}"
@@ -87,11 +81,7 @@ class Command(BaseCommand):
             )
         if options["action"] == "synth":
             return market_synthesise(
-                root=root,
-                seed=options["seed"],
-                from_date=options["from_date"],
-                to_date=options["to_date"],
-                progress=self.stderr.write,
+                root=root, progress=self.stderr.write, **synth_arguments(options)
             )
         if options["action"] == "formats":
             return market_formats()
@@ -117,14 +107,6 @@ class Command(BaseCommand):
         if not status.sources:
             self.stdout.write(f"no market data in {status.root}")
         self.stdout.write(f"generation {status.generation}")
-
-
-def _date(text: str) -> date:
-    try:
-        return date.fromisoformat(text)
-    except ValueError:
-        msg = f"{text!r} is not a date, expected YYYY-MM-DD"
-        raise ArgumentTypeError(msg) from None
 
 
 def _spelled(days: dict[str, tuple[str, ...]]) -> str:
