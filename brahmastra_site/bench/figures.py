@@ -34,6 +34,7 @@ from brahmastra_site.bench.mirror_figures import (
     mirroring_a_session,
     mirroring_small_events,
 )
+from brahmastra_site.bench.synthetic_figures import making_a_market
 from journal.log.canonical import canonical_bytes
 from journal.log.reader import read_file, read_session
 from journal.log.verification import verify_session
@@ -234,5 +235,6 @@ FIGURES = (
     mirroring_small_events,
     mirror_lag,
     building_frames,
+    making_a_market,
     building_two_expiries,
 )
