@@ -217,7 +217,8 @@ class MarketStore:
         self.root.mkdir(parents=True, exist_ok=True)
         with (self.root / "lock").open("a") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
-            for leftover in (*self.root.glob("*/.writing-*"), *self.root.glob(".writing-*")):
+            # DuckDB writes a file under a name of its own first: tmp_, then ours.
+            for leftover in (*self.root.glob("*/*.writing-*"), *self.root.glob(".writing-*")):
                 leftover.unlink()
             self._written.clear()
             try:

@@ -134,7 +134,7 @@ def test_a_dry_run_writes_nothing(root: Path, write_file: WriteFile) -> None:
 def test_leftovers_of_a_killed_import_are_removed_by_the_next(
     root: Path, write_file: WriteFile
 ) -> None:
-    leftover = root / "chain_snapshots" / ".writing-x.parquet"
+    leftover = root / "chain_snapshots" / "tmp_.writing-x.parquet"
     leftover.parent.mkdir(parents=True)
     leftover.write_bytes(b"half a file")
     market_import(root=root, paths=[write_file("chain.parquet", snapshot())])

@@ -12,9 +12,18 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
 from trading.management.synth_arguments import add_synth_arguments, synth_arguments
-from trading.market.calendar import CalendarError, instant_us
+from trading.market.calendar import CalendarError, instant_us, ist_date
+from trading.market.category_reference import category_reference
 from trading.market.importers import ImportRefusedError
-from trading.market.selectors import Format, StoreStatus, market_formats, market_status
+from trading.market.selectors import (
+    Format,
+    HeldCategory,
+    MarketCatalogue,
+    StoreStatus,
+    market_catalogue,
+    market_formats,
+    market_status,
+)
 from trading.market.services import ImportReport, market_import
 from trading.market.store import StoreError
 from trading.market.synthetic.modes import ModeError
@@ -47,10 +56,17 @@ class Command(BaseCommand):
         add_synth_arguments(synth)
         status = actions.add_parser("status", help="what the store holds, every file checked")
         formats = actions.add_parser("formats", help="what can be imported")
-        for action in (importing, synth, status, formats):
+        catalogue = actions.add_parser(
+            "catalogue", help="every category: rows, ranges, sources, digests"
+        )
+        actions.add_parser("schema", help="docs/market.md: the categories and their columns")
+        for action in (importing, synth, status, formats, catalogue):
             action.add_argument("--json", action="store_true", help="the report as JSON")
 
     def handle(self, *_args: Any, **options: Any) -> None:
+        if options["action"] == "schema":
+            self.stdout.write(category_reference(), ending="")
+            return
         try:
             report = self._run(options)
         except (ImportRefusedError, StoreError, CalendarError, ModeError) as error:
@@ -62,6 +78,8 @@ class Command(BaseCommand):
             self.stdout.write(msgspec.json.encode(report).decode())
         elif isinstance(report, StoreStatus):
             self._show_status(report)
+        elif isinstance(report, MarketCatalogue):
+            self._show_catalogue(report)
         elif isinstance(report, tuple):
             for known in report:
                 categories = ", ".join(known.categories)
@@ -69,7 +87,9 @@ class Command(BaseCommand):
         else:
             self._show_report(report)
 
-    def _run(self, options: dict[str, Any]) -> ImportReport | StoreStatus | tuple[Format, ...]:
+    def _run(
+        self, options: dict[str, Any]
+    ) -> ImportReport | StoreStatus | MarketCatalogue | tuple[Format, ...]:
         root = Path(settings.VAR_DIR) / "market"
         if options["action"] == "import":
             return market_import(
@@ -85,7 +105,19 @@ class Command(BaseCommand):
             )
         if options["action"] == "formats":
             return market_formats()
+        if options["action"] == "catalogue":
+            return market_catalogue(root=root)
         return market_status(root=root)
+
+    def _show_catalogue(self, catalogue: MarketCatalogue) -> None:
+        for category in catalogue.categories:
+            self.stdout.write(f"{category.name}: {_held(category)}")
+            for source in category.sources:
+                mark = "SYNTHETIC " if source.synthetic else ""
+                self.stdout.write(
+                    f"  {mark}{source.name}: {source.file}, {source.rows} rows, {source.digest}"
+                )
+        self.stdout.write(f"generation {catalogue.generation}")
 
     def _show_report(self, report: ImportReport) -> None:
         for outcome in report.outcomes:
@@ -114,6 +146,19 @@ def _spelled(days: dict[str, tuple[str, ...]]) -> str:
         f"{whose} {dates[0]}" + (f" to {dates[-1]}" if len(dates) > 1 else "")
         for whose, dates in days.items()
     )
+
+
+def _held(category: HeldCategory) -> str:
+    if category.as_of is None or category.available_at is None:
+        return "nothing"
+    spans = [
+        f"{label} {ist_date(first)} to {ist_date(last)}"
+        for label, (first, last) in (
+            ("as of", category.as_of),
+            ("known", category.available_at),
+        )
+    ]
+    return ", ".join((f"{category.rows} rows", *spans, f"{len(category.sources)} sources"))
 
 
 def _moment(text: str) -> int:
