@@ -68,13 +68,16 @@ def days_with_data(
     daily: bool = False,
 ) -> tuple[date, ...]:
     """The IST dates, ascending, on which a feed of any of the underlyings brings a chain: snapshots
-    of the day or, failing these, the end-of-day record of the day before. With `daily` only the
-    records count.
+    of the day or, failing these, the end-of-day record of the day before, unless that day had
+    snapshots itself. With `daily` only the records count.
     """
     guard = TimeGuard(store)
     days = end_of_day_days(guard, underlyings)
     if not daily:
-        days |= _days_with_snapshots(guard, underlyings)
+        seen = _days_with_snapshots(guard, underlyings)
+        # The record of a day that was seen while the market was open tells no one anything new.
+        days -= {calendar().next_market_day(day) for day in seen}
+        days |= seen
     return tuple(
         day
         for day in sorted(days)
