@@ -239,6 +239,7 @@ CATEGORIES = (
         {
             **_CONTRACT,
             "interval": "VARCHAR",  # 1m, 5m
+            "interval_us": "BIGINT",
             "implied_volatility": "DOUBLE",
             "underlying_paise": "BIGINT",
         },
