@@ -248,13 +248,14 @@ CATEGORIES = (
     Category(
         "participant_oi",
         "Participant open interest",
-        "Open contracts of each class of participant at the end of a day, in contracts.",
+        "Open contracts of each class of participant at the end of a day, in contracts, which may be "
+        "fractions after a change of lot.",
         {
             "trade_date": "DATE",
             "participant": "VARCHAR",
             "instrument": "VARCHAR",  # INDEX_FUTURE, STOCK_FUTURE, INDEX_CALL, INDEX_PUT, …
-            "long_contracts": "BIGINT",
-            "short_contracts": "BIGINT",
+            "long_contracts": "DOUBLE",
+            "short_contracts": "DOUBLE",
         },
         ("trade_date", "participant", "instrument"),
     ),

@@ -1,4 +1,4 @@
-"""Reasons against a row of a file, shared by importers. A row is refused for the first that applies."""
+"""Reasons against a row of a file, shared by importers; a row has the first that applies."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""From the rows of a file to the staged rows of categories, in SQL, in three steps every importer of
-tables shares: `cells` (the file's fields as text), `parsed` (typed values, the first reason against
-each row) and `staged_<category>`.
+"""From the rows of a file to the staged rows of categories, in SQL, in three steps all importers
+of tables share: `cells` (the file's fields as text), `parsed` (typed values, the first reason
+against each row) and `staged_<category>`.
 """
 
 from __future__ import annotations
@@ -134,28 +134,31 @@ def parse(
     reasons: Sequence[tuple[str, str]],
     numbers: Numbers,
     trade_date: str | None = None,
+    join: str = "",
 ) -> None:
     """Fill the temporary table `parsed` from `cells`: the values by name, `source_row`, `outcome`
     and `raw`.
 
     `reasons` are pairs of SQL condition and reason in order of precedence, and may use the names of
-    values; then the numbers are looked at. With the SQL of a trade date every row gets the `as_of`
-    and `available_at` of a daily publication, or is refused because the calendar cannot tell them.
+    values and the columns of a `join`; then the numbers are looked at. With the SQL of a trade date
+    every row gets the `as_of` and `available_at` of a daily publication, or is refused because the
+    calendar cannot tell them.
     """
+    refusal = "NULL"
     if trade_date is not None:
-        publish(connection, f"SELECT DISTINCT {trade_date} FROM cells")
+        publish(connection, f"SELECT DISTINCT {trade_date} FROM cells")  # noqa: S608
+        join = f"LEFT JOIN publication ON published_day = {trade_date} {join}"
         values = {**values, "as_of": "closes_us", "available_at": "published_us"}
+        refusal = "refusal"
     columns = ",\n".join(f"{sql} AS {quoted(name)}" for name, sql in values.items())
-    joined = "" if trade_date is None else f"LEFT JOIN publication ON published_day = {trade_date}"
-    known = "NULL" if trade_date is None else "refusal"
     fields = ", ".join(f"{literal(name)}, {cell(name)}" for name in names)
     connection.execute(
         f"""
         CREATE OR REPLACE TEMP TABLE parsed AS
         SELECT source_row, {columns},
-          {_first_reason(reasons, numbers, known)} AS outcome,
+          {_first_reason(reasons, numbers, refusal)} AS outcome,
           CASE WHEN outcome IS NOT NULL THEN CAST(json_object({fields}) AS VARCHAR) END AS raw
-        FROM cells {joined}
+        FROM cells {join}
         """  # noqa: S608
     )
 
@@ -200,13 +203,11 @@ def _cleaned_cells(names: Sequence[str], clean: Callable[[str], str]) -> str:
     return f"{cells}, {cell('')}"
 
 
-def _first_reason(
-    reasons: Sequence[tuple[str, str]], numbers: Numbers, known: str
-) -> str:
+def _first_reason(reasons: Sequence[tuple[str, str]], numbers: Numbers, otherwise: str) -> str:
     branches = [
         f"WHEN coalesce({condition}, false) THEN '{reason}'" for condition, reason in reasons
     ]
-    return f"CASE {' '.join(branches)} {_number_reason(numbers)} ELSE {known} END"
+    return f"CASE {' '.join(branches)} {_number_reason(numbers)} ELSE {otherwise} END"
 
 
 def _number_reason(numbers: Numbers) -> str:

@@ -158,7 +158,10 @@ def _reasons() -> list[tuple[str, str]]:
             reasons.BAD_INSTRUMENT,
         ),
         ("underlying IS NULL OR symbol IS NULL", reasons.BAD_UNDERLYING),
-        (f"expiry IS NULL OR {cell('FininstrmActlXpryDt')} <> {cell('XpryDt')}", reasons.BAD_EXPIRY),
+        (
+            f"expiry IS NULL OR {cell('FininstrmActlXpryDt')} <> {cell('XpryDt')}",
+            reasons.BAD_EXPIRY,
+        ),
         ("expiry < trade_date", reasons.EXPIRED),
         (f"({is_option}) = (strike_paise IS NULL)", reasons.BAD_STRIKE),
         (f"({is_option}) <> coalesce(\"right\" IN ('CE', 'PE'), false)", reasons.BAD_RIGHT),
