@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from trading.engine.configuration import Configuration, configuration_from_data
 from trading.engine.runner import Plan, SessionRunner, World
+from trading.execution.closing import Closes, no_closes
 from trading.market.calendar import expires_at_us, session_hours
 from trading.market.frames import ExpiryBlock, FrameSource, MarketFrame
 from trading.market.quality import MISSING, FrameQuality, InputQuality, State
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from trading.engine.engine import Engine
+    from trading.market.feed import FeedItem
 
 MINUTE_US = 60_000_000
 DAYS = (date(2026, 2, 26), date(2026, 2, 27))
@@ -150,7 +152,8 @@ class Rig:
     session: str = "day1"
     days: Sequence[date] = DAYS
     configuration: Configuration = field(default_factory=factory_configuration)
-    frames_of: Callable[[date], list[MarketFrame]] = day_frames
+    frames_of: Callable[[date], Sequence[FeedItem]] = day_frames
+    closes_of: Callable[[date], Closes] = no_closes
     speed: float | None = None
     pack: bool = False  # tests look into the files of closed days
     said: list[str] = field(default_factory=list)
@@ -168,6 +171,7 @@ class Rig:
             configuration=self.configuration,
             days=self.days,
             frames_of=self.frames_of,
+            closes_of=self.closes_of,
             code_version="test",
             speed=self.speed,
             pack=self.pack,

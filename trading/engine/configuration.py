@@ -25,13 +25,15 @@ class ConfigurationError(ValueError):
 
 class FeedConfiguration(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Which stored frames reach the engine: `expiries` nearest ones, `strikes_each_side` of the
-    forward, IST dates inclusive.
+    forward, IST dates inclusive. With `daily` every day is decided on the end-of-day record of the
+    day before, also where there are snapshots.
     """
 
     expiries: int = 4
     strikes_each_side: int = 30
     from_date: str | None = None
     to_date: str | None = None
+    daily: bool = False
 
 
 class CostConfiguration(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -196,7 +196,7 @@ def _evaluate_s4(step: Step, frame: MarketFrame, implied: AtmImplied, features_s
         lookback_snapshots=s4.lookback_snapshots,
         open_trades=_open_trades(step, s4_iv_reversion.NAME, frame.underlying),
         lot_size=lots.get(implied.expiry or ""),
-        has_data_of_the_day=not frame.is_end_of_day if step.is_intraday(s4.hold_minutes) else None,
+        lacks_the_day=frame.is_end_of_day and step.is_intraday(s4.hold_minutes),
     )
     signal_seq = step.emit(
         "signal.emitted",

@@ -8,20 +8,21 @@ from typing import TYPE_CHECKING, Any
 from trading.engine.configuration import Configuration, seconds_of_day
 from trading.market.calendar import instant_us, session_hours
 from trading.market.contracts import ContractError, lot_figure
+from trading.market.frames import MarketFrame
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from trading.market.frames import MarketFrame
+    from trading.market.feed import FeedItem
 
 OPENS_BEFORE_US = 15 * 60_000_000  # a day opens this long before its market does
 
 
-def opening_instant(day: date, frames: Sequence[MarketFrame]) -> int:
-    """Return when a day opens, µs UTC: before its market and before its first frame."""
+def opening_instant(day: date, feed: Sequence[FeedItem]) -> int:
+    """Return when a day opens, µs UTC: before its market and before what its feed brings first."""
     hours = session_hours(day)
-    first_frame = frames[0].available_at if frames else hours.open_us
-    return min(hours.open_us - OPENS_BEFORE_US, first_frame)
+    first = feed[0].available_at if feed else hours.open_us
+    return min(hours.open_us - OPENS_BEFORE_US, first)
 
 
 def day_data(
@@ -29,7 +30,7 @@ def day_data(
     *,
     configuration: Configuration,
     code_version: str,
-    frames: Sequence[MarketFrame],
+    feed: Sequence[FeedItem],
     known_at_us: int,
     state: dict[str, Any],
     state_digest: str,
@@ -45,7 +46,7 @@ def day_data(
         "configuration_digest": configuration.digest,
         "code_version": code_version,
         "calendar": _calendar(day, known_at_us),
-        "contracts": _contracts(day, frames),
+        "contracts": _contracts(day, feed),
         "limits": _limits(configuration),
         "rates": {"profile": configuration.costs.profile},
         "history": [],
@@ -65,12 +66,13 @@ def _calendar(day: date, known_at_us: int) -> dict[str, Any]:
     }
 
 
-def _contracts(day: date, frames: Sequence[MarketFrame]) -> dict[str, Any]:
+def _contracts(day: date, feed: Sequence[FeedItem]) -> dict[str, Any]:
     """Return lots by underlying and expiry, with the status of each figure; a contract without a
     known lot is left out.
     """
     lots: dict[str, dict[str, int]] = {}
     statuses: dict[str, dict[str, str]] = {}
+    frames = [item for item in feed if isinstance(item, MarketFrame)]
     expiries = sorted({(f.underlying, block.expiry) for f in frames for block in f.chain})
     for underlying, expiry in expiries:
         try:

@@ -9,17 +9,22 @@ its cadence has a gap, which is told when that time is up.
 
 from __future__ import annotations
 
-from collections import defaultdict
 from datetime import date, time, timedelta
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-import numpy as np
-
 from journal.log.manifest import DataFile
-from trading.market.calendar import CalendarError, instant_us, session_hours
+from trading.market.calendar import CalendarError, calendar, instant_us, session_hours
 from trading.market.feeds.assembly import Assembly, Bar, Print
 from trading.market.feeds.chains import LEGS, snapshots
+from trading.market.feeds.end_of_day import (
+    FUTURES,
+    closes_of_day,
+    end_of_day_days,
+    end_of_day_frames,
+    record_entries,
+)
+from trading.market.feeds.rows import as_rows, by_underlying
 from trading.market.frames import FrameSource, MarketFrame, MarketStatus
 from trading.market.quality import CADENCES, Reading
 from trading.market.store import (
@@ -34,6 +39,7 @@ from trading.market.timeguard import TimeGuard
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
+    from trading.execution.closing import Closes
     from trading.market.timeguard import Columns
 
 FeedItem = MarketFrame | MarketStatus
@@ -58,19 +64,31 @@ def days_with_data(
     underlyings: Sequence[str] = UNDERLYINGS,
     from_date: date | None = None,
     to_date: date | None = None,
+    *,
+    daily: bool = False,
 ) -> tuple[date, ...]:
-    """The IST dates, ascending, on which the store has snapshots of any of the underlyings."""
-    days = {
-        date.fromisoformat(day)
-        for entry in TimeGuard(store).entries(CHAIN_SNAPSHOTS)
-        for underlying in underlyings
-        for day in entry.days.get(underlying, ())
-    }
+    """The IST dates, ascending, on which a feed of any of the underlyings brings a chain: snapshots
+    of the day or, failing these, the end-of-day record of the day before. With `daily` only the
+    records count.
+    """
+    guard = TimeGuard(store)
+    days = end_of_day_days(guard, underlyings)
+    if not daily:
+        days |= _days_with_snapshots(guard, underlyings)
     return tuple(
         day
         for day in sorted(days)
         if (from_date is None or from_date <= day) and (to_date is None or day <= to_date)
     )
+
+
+def _days_with_snapshots(guard: TimeGuard, underlyings: Sequence[str]) -> set[date]:
+    return {
+        date.fromisoformat(day)
+        for entry in guard.entries(CHAIN_SNAPSHOTS)
+        for underlying in underlyings
+        for day in entry.days.get(underlying, ())
+    }
 
 
 def frames(
@@ -103,36 +121,75 @@ def feed_items(
     *,
     expiries: int = DEFAULT_EXPIRIES,
     strikes_each_side: int = DEFAULT_STRIKES_EACH_SIDE,
+    daily: bool = False,
 ) -> Iterator[FeedItem]:
     """Frames and statuses of some underlyings from one IST date to another (both included), as they
     became known, at one instant statuses first and NIFTY before BANKNIFTY.
 
     A chain holds the nearest `expiries` that have not expired and have a parity forward, each with
-    the strike nearest that forward and up to `strikes_each_side` on either side of it. All days are
-    read from the generation that was current at the first. Raises StoreError when a file of the
-    store is missing or damaged.
+    the strike nearest that forward and up to `strikes_each_side` on either side of it. A day
+    without snapshots has the end-of-day record of the day before; with `daily` every day has. All
+    days are read from the generation that was current at the first. Raises StoreError when a file
+    of the store is missing or damaged.
     """
     guard = TimeGuard(store)
-    for day in days_with_data(store, underlyings, from_date, to_date):
-        yield from _Day(guard, underlyings, day).items(expiries, strikes_each_side)
+    named = [name for name in UNDERLYINGS if name in underlyings]
+    seen = set() if daily else _days_with_snapshots(guard, named)
+    for day in days_with_data(store, named, from_date, to_date, daily=daily):
+        if day in seen:
+            yield from _Day(guard, named, day).items(expiries, strikes_each_side)
+        else:
+            yield from end_of_day_frames(
+                guard, named, day, expiries=expiries, strikes_each_side=strikes_each_side
+            )
+
+
+def closes(
+    store: MarketStore, underlyings: Sequence[str], day: date, *, daily: bool = False
+) -> Closes:
+    """What orders of a day without snapshots are filled at; empty on a day that has its own."""
+    guard = TimeGuard(store)
+    if not daily and day in _days_with_snapshots(guard, underlyings):
+        return {}
+    return closes_of_day(guard, underlyings, day)
 
 
 def files_of_days(
-    store: MarketStore, underlyings: Sequence[str], days: Sequence[date]
+    store: MarketStore, underlyings: Sequence[str], days: Sequence[date], *, daily: bool = False
 ) -> tuple[DataFile, ...]:
     """The files of the store that `feed_items` reads for some days; their digests are those that
     it holds them to.
     """
     guard = TimeGuard(store)
+    seen = set() if daily else _days_with_snapshots(guard, underlyings)
     files = {
         entry.accepted.file: DataFile(
             entry.accepted.file, entry.accepted.digest, entry.source.digest
         )
         for day in days
-        for entries in _entries_of_day(guard, underlyings, day).values()
-        for entry in entries
+        for entry in (
+            _all_of(_entries_of_day(guard, underlyings, day))
+            if day in seen
+            else _record_entries_of(guard, day)
+        )
     }
     return tuple(files.values())
+
+
+def _all_of(entries: dict[str, list[Entry]]) -> list[Entry]:
+    return [entry for found in entries.values() for entry in found]
+
+
+def _record_entries_of(guard: TimeGuard, day: date) -> list[Entry]:
+    """The end-of-day files of a decision day: those known on it and those its orders fill from."""
+    first, _ = _span(day)
+    _, past = _span(calendar().next_market_day(day))
+    entries = [*record_entries(guard), *guard.entries(FUTURES), *guard.entries("vix")]
+    return [
+        entry
+        for entry in entries
+        if entry.ranges["available_at"][0] < past and entry.ranges["available_at"][1] >= first
+    ]
 
 
 def _span(day: date) -> tuple[int, int]:
@@ -277,7 +334,7 @@ class _Day:
     def _bars(self) -> Iterator[_Observation]:
         for category, name in _BARS.items():
             expiry = ("expiry",) if name == "future" else ()
-            rows = _rows(
+            rows = as_rows(
                 self._columns(
                     category,
                     (
@@ -293,7 +350,7 @@ class _Day:
                 )
             )
             sources = {e.source.digest: _frame_source(e) for e in self._entries[category]}
-            for underlying, bars in _by_underlying(rows).items():
+            for underlying, bars in by_underlying(rows).items():
                 for row in self._nearest_and_finest(bars):
                     bar = _bar(row, sources[row["source_digest"]])
                     take = getattr(self._assemblies[underlying], f"take_{name}")
@@ -310,7 +367,7 @@ class _Day:
                 yield bar
 
     def _vix(self) -> Iterator[_Observation]:
-        rows = _rows(
+        rows = as_rows(
             self._columns(
                 "vix",
                 ("as_of", "available_at", "close", "interval", "source_digest"),
@@ -333,13 +390,14 @@ class _Day:
                 yield _observed(reading.available_at, 0, assembly.take_vix, reading)
 
     def _prints(self) -> Iterator[_Observation]:
-        rows = _rows(
+        rows = as_rows(
             self._columns(
                 "prints",
                 (
                     "as_of",
                     "available_at",
                     "instrument",
+                    "trade_id",
                     "price_paise",
                     "quantity",
                     "aggressor",
@@ -355,6 +413,7 @@ class _Day:
                 row["as_of"],
                 row["available_at"],
                 row["instrument"],
+                row["trade_id"],
                 row["price_paise"],
                 row["quantity"],
                 row["aggressor"],
@@ -364,7 +423,7 @@ class _Day:
             yield _observed(trade.available_at, 0, self._assemblies[underlying].take_print, trade)
 
     def _statuses(self) -> list[MarketStatus]:
-        rows = _rows(
+        rows = as_rows(
             self._columns(
                 "market_status",
                 ("underlying", "as_of", "available_at", "status", "reason"),
@@ -425,27 +484,6 @@ class _GapWatch:
 
 def _observed(at_us: int, rank: int, take: Callable[[Any], None], what: Any) -> _Observation:
     return _Observation(at_us, rank, lambda: take(what))
-
-
-def _rows(columns: Columns) -> list[dict[str, Any]]:
-    """Columns as rows of plain values, None for missing."""
-    if not columns:
-        return []
-    lists = [_plain(name, column) for name, column in columns.items()]
-    return [dict(zip(columns, values, strict=True)) for values in zip(*lists, strict=True)]
-
-
-def _plain(name: str, column: np.ndarray[Any, np.dtype[Any]]) -> list[Any]:
-    if name == "expiry":
-        return list(column.astype("datetime64[D]").tolist())
-    return list(np.ma.masked_array(column).tolist())
-
-
-def _by_underlying(rows: Iterable[dict[str, Any]]) -> dict[str, list[dict[str, Any]]]:
-    found: defaultdict[str, list[dict[str, Any]]] = defaultdict(list)
-    for row in rows:
-        found[row["underlying"]].append(row)
-    return found
 
 
 def _bar(row: dict[str, Any], source: FrameSource) -> Bar:

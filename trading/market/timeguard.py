@@ -92,13 +92,23 @@ class TimeGuard:
         """What became known from one instant until just before another, in the order it did: the
         stream a feed is made of, revisions and repetitions included.
 
-        `columns` may be SQL expressions of columns; `order` goes before the category's own.
+        `columns` may be SQL expressions of columns; `order` takes the place of the category's own.
         """
         conditions = ["available_at >= $from", "available_at < $past"]
         values = {"from": from_us, "past": past_us}
         wanted = [e for e in entries if _first_known(e) < past_us and _last_known(e) >= from_us]
-        tail = f"ORDER BY {order or BY_NAME[_known(category)].order}"
+        keys = ", ".join(f'"{name}"' for name in BY_NAME[_known(category)].key)
+        tail = f"ORDER BY {order or f'available_at, {keys}'}"
         return self._ask(category, wanted, columns, where, conditions, values, tail)
+
+    def moments(
+        self, category: str, entries: Sequence[Entry], *, where: Mapping[str, Any] | None = None
+    ) -> list[int]:
+        """The instants (µs UTC) at which rows became known, ascending."""
+        columns = self._ask(
+            category, entries, ["DISTINCT available_at AS available_at"], where, ["true"], {}, ""
+        )
+        return sorted(columns["available_at"].tolist()) if columns else []
 
     def _ask(
         self,

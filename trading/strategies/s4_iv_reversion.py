@@ -28,16 +28,16 @@ def evaluate(
     lookback_snapshots: int,
     open_trades: int,
     lot_size: int | None,
-    has_data_of_the_day: bool | None = None,
+    lacks_the_day: bool = False,
 ) -> Evaluation:
     """Return S4's conditions on a frame's feature; all numbers are the logged, rounded ones.
 
-    `has_data_of_the_day` says whether the frame is of the day itself; None when the hold is longer
-    than a day and end-of-day data will do.
+    `lacks_the_day` says that the frame is the record of an earlier day and the hold is too short
+    for it.
     """
     z_score = implied.z_score
     conditions = (
-        *_needs_the_day(has_it=has_data_of_the_day),
+        *([_no_intraday()] if lacks_the_day else []),
         Condition(
             name="observations",
             value=implied.observations,
@@ -82,19 +82,10 @@ def evaluate(
     )
 
 
-def _needs_the_day(*, has_it: bool | None) -> tuple[Condition, ...]:
-    """The condition of an intraday strategy that there is a market to look at during the day."""
-    if has_it is None:
-        return ()
-    return (
-        Condition(
-            name="intraday_data",
-            value=int(has_it),
-            threshold=1,
-            direction=1,
-            scale=0,
-            reason=None if has_it else NO_INTRADAY,
-        ),
+def _no_intraday() -> Condition:
+    """What an intraday strategy answers where there is no market to look at during the day."""
+    return Condition(
+        name="intraday_data", value=0, threshold=1, direction=1, scale=0, reason=NO_INTRADAY
     )
 
 

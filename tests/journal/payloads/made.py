@@ -118,5 +118,6 @@ def _consistent(report: dict[str, Any]) -> dict[str, Any]:
     return report | {
         "quantity": max(1, report["quantity"]) if fill else 0,
         "price_paise": (report["price_paise"] or 5) if fill else None,
+        "price_basis": (report["price_basis"] or "MODELLED") if fill else None,
         "charges_reason": "GROSS" if report["charges_paise"] is None else None,
     }

@@ -157,6 +157,13 @@ def test_a_table_that_contradicts_itself_is_refused(rows: list[Rate], says: str)
         RateTable(rows, [Coverage("NSE", ("NIFTY",), date(2024, 1, 1), date(2024, 12, 31))])
 
 
+def test_a_rate_of_one_day_is_a_rate() -> None:
+    day = date(2024, 1, 1)
+    rates = RateTable([_rate(last=day), _rate(first=date(2024, 1, 2), rate_e9=2)], [])
+    found = [rates.find(STT, GOVERNMENT, OPTION, SELL, date(2024, 1, each)) for each in (1, 2)]
+    assert [rate.rate_e9 for rate in found if rate] == [1, 2]
+
+
 def test_there_is_one_table_and_every_row_says_its_status_and_source() -> None:
     assert table_path("rates").parent.name == "costs"
     assert not (table_path("calendar").parent / "rates.toml").exists()

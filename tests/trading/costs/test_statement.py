@@ -56,6 +56,8 @@ def test_stress_multiplies_every_figure() -> None:
         for name, text in once[part].items():
             assert Decimal(thrice[part][name]) == 3 * Decimal(text)
     assert Decimal(thrice["legs"][0]["points"]) == Decimal("1.780875")
+    total = sum(Decimal(line["amount"]) for line in thrice["lines"])
+    assert total == Decimal(thrice["exact"]["total"])
 
 
 def test_funding_is_told_beside_the_leg() -> None:
@@ -110,7 +112,8 @@ def test_it_is_shown_as_text() -> None:
     funding = Funding(10_000_000, 7, 70_000_000)
     text = "\n".join(shown(statement(Wish(DAY, ZERODHA, (OPTION,), (HELD,), funding=funding))))
     assert "order SELL 65 NIFTY 2026-04-07 22500 CE: ₹38.5856266105, 0.593625 points" in text
-    assert "exercise BUY 65 NIFTY 2026-04-07 22500 CE" in text
-    assert "STT 0.15% of PREMIUM 7803.25" in text
+    first, second = text.split("2. exercise BUY 65 NIFTY 2026-04-07 22500 CE")
+    assert "STT 0.15% of PREMIUM 7803.25" in first
+    assert "STT 0.15% of INTRINSIC 7176.00" in second
     assert "funding ₹" in text
     assert "note: EXCHANGE of NSE on EXERCISE is UNCONFIRMED" in text

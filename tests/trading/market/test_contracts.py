@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import date, time, timedelta
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from trading.market.calendar import calendar, instant_us
@@ -240,6 +240,7 @@ def test_a_new_expiry_day_is_not_known_before_it_is_announced() -> None:
     first=st.dates(date(2012, 1, 1), date(2026, 11, 20)),
     known=st.one_of(st.none(), st.dates(date(2011, 1, 1), date(2027, 1, 1))),
 )
+@example(underlying="NIFTY", first=date(2025, 12, 29), known=date(2025, 5, 5))
 @settings(deadline=None)
 def test_expiries_are_full_market_days_within_the_span(
     underlying: str, first: date, known: date | None
@@ -260,7 +261,7 @@ def test_expiries_are_full_market_days_within_the_span(
         assert not any(
             calendar().is_expiry_day_candidate(day, known_at_us=known_at_us) for day in between
         )
-        assert lot_size(underlying, expiry.day, expiry.day) > 0
+        assert lot_size(underlying, expiry.day, expiry.day, known_at_us=known_at_us) > 0
 
 
 def test_an_expiry_moves_only_once_the_holiday_is_known() -> None:

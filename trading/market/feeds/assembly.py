@@ -61,6 +61,7 @@ class Print(NamedTuple):
     as_of: int
     available_at: int
     instrument: str
+    trade_id: int | None
     price_paise: int
     quantity: float
     aggressor: str | None
@@ -79,6 +80,7 @@ class Assembly:
         self._future_expiry: str | None = None
         self._newest_print: Reading | None = None
         self._prints: dict[str, list[Print]] = {}
+        self._traded: set[tuple[str, int]] = set()
         self._flags: set[str] = set()
         self._shown: ChainSnapshot | None = None  # the newest snapshot
         self._snapshot: ChainSnapshot | None = None  # the same until a frame has shown it
@@ -115,7 +117,12 @@ class Assembly:
             self._flags.add(FLAG_LATE)
 
     def take_print(self, trade: Print) -> None:
-        """Take a trade; the next frame brings it."""
+        """Take a trade; the next frame brings it, once."""
+        if trade.trade_id is not None:
+            if (trade.instrument, trade.trade_id) in self._traded:
+                self._flags.add(FLAG_REPEATED)
+                return
+            self._traded.add((trade.instrument, trade.trade_id))
         self._prints.setdefault(trade.instrument, []).append(trade)
         newest = self._newest_print
         if newest is None or trade.as_of >= newest.as_of:
