@@ -42,7 +42,15 @@ REFUSALS = (
 DROPS = reasons.REPETITIONS
 
 _LINE = re.compile(r'[0-9]{19} \{"(stream|lastUpdateId|e)"')
-_FIELDS = {"e": "kind", "s": "symbol", "t": "trade", "p": "price", "q": "quantity", "T": "time", "m": "maker"}
+_FIELDS = {
+    "e": "kind",
+    "s": "symbol",
+    "t": "trade",
+    "p": "price",
+    "q": "quantity",
+    "T": "time",
+    "m": "maker",
+}
 
 
 def recognises(head: FileHead) -> bool:
@@ -72,7 +80,10 @@ def stage(connection: duckdb.DuckDBPyConnection, source: SourceFile) -> None:
             ("as_of IS NULL", reasons.BAD_STAMP),
             ("received_us IS NULL", BAD_RECEIPT),
             ("instrument IS NULL OR trade_id IS NULL", reasons.BAD_INSTRUMENT),
-            ("price_paise IS NULL AND TRY_CAST({p} AS DOUBLE) = 0".format(p=cell("price")), reasons.NOT_A_NUMBER),
+            (
+                "price_paise IS NULL AND TRY_CAST({p} AS DOUBLE) = 0".format(p=cell("price")),
+                reasons.NOT_A_NUMBER,
+            ),
         ],
         numbers=Numbers(paise=[cell("price")], whole=[cell("trade")], real=[cell("quantity")]),
     )

@@ -242,9 +242,7 @@ def _rows(section: Mapping[str, Any], places: _Places) -> RowsSpec:
     return RowsSpec(category, parsed, legs, section.get("unpivot"), interval, empty)
 
 
-def _column(
-    category: str, name: str, spec: Any, places: _Places, has_legs: bool
-) -> ColumnSpec:
+def _column(category: str, name: str, spec: Any, places: _Places, has_legs: bool) -> ColumnSpec:
     where = f"column {name} of {category}"
     kinds = _kinds(category, has_legs=has_legs)
     if name not in kinds:

@@ -55,9 +55,7 @@ class ColumnSql(NamedTuple):
     reasons: list[tuple[str, str]]
 
 
-def column_sql(
-    name: str, kind: str, spec: ColumnSpec, of: ColumnMap, once: Once
-) -> ColumnSql:
+def column_sql(name: str, kind: str, spec: ColumnSpec, of: ColumnMap, once: Once) -> ColumnSql:
     """The SQL of a column of the store by its specification."""
     text = _text(spec, of, once.preamble)
     if spec.known_at:
@@ -156,7 +154,9 @@ def _instant(name: str, text: str, spec: ColumnSpec, of: ColumnMap) -> ColumnSql
             value = f"TRY_CAST({text} AS BIGINT) // 1000"
         return _judged(name, text, value, spec)
     if any("%z" in form for form in spec.formats):
-        return _judged(name, text, f"epoch_us(try_strptime({text}, [{literals(spec.formats)}]))", spec)
+        return _judged(
+            name, text, f"epoch_us(try_strptime({text}, [{literals(spec.formats)}]))", spec
+        )
     stamp = (
         f"try_strptime({text}, [{literals(spec.formats)}])"
         if spec.formats

@@ -128,9 +128,7 @@ class MappedImporter:
             return names[: len(self.map.header)] == self.map.header
         return names == self.map.header
 
-    def _load(
-        self, connection: duckdb.DuckDBPyConnection, source: SourceFile
-    ) -> tuple[str, ...]:
+    def _load(self, connection: duckdb.DuckDBPyConnection, source: SourceFile) -> tuple[str, ...]:
         """Fill `cells`; gives the names of its columns."""
         if self.map.kind == "parquet":
             load_parquet(connection, source, self.map.header)
@@ -335,7 +333,9 @@ def _side(rows: RowsSpec) -> str:
     if rows.legs is None:
         return "CAST(NULL AS VARCHAR)"
     column, call, put = rows.legs
-    return f"CASE {cell(column)} WHEN {literal(call)} THEN 'call' WHEN {literal(put)} THEN 'put' END"
+    return (
+        f"CASE {cell(column)} WHEN {literal(call)} THEN 'call' WHEN {literal(put)} THEN 'put' END"
+    )
 
 
 def _stated(rows: RowsSpec) -> str:
