@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 from datetime import date
 from typing import TYPE_CHECKING, Any
 
+import msgspec
+
 from trading.engine.configuration import Configuration, configuration_from_data
 from trading.engine.runner import Plan, SessionRunner, World
 from trading.execution.closing import Closes, no_closes
@@ -42,8 +44,9 @@ def chain_frame(
     hidden_strikes: Sequence[int] = (),
     flags: tuple[str, ...] = (),
     chain_quality: InputQuality | None = None,
+    each_side: int = 4,
 ) -> MarketFrame:
-    """A frame whose nine strikes are quoted one tick around Black-76 at one volatility.
+    """A frame whose strikes are quoted one tick around Black-76 at one volatility.
 
     `hidden_strikes` (paise) are quoted on neither side. The chain is FRESH unless told otherwise.
     """
@@ -52,7 +55,7 @@ def chain_frame(
     expiry = EXPIRY[underlying]
     expires = expires_at_us(expiry)
     middle = round(forward / step) * step
-    strikes = tuple(middle + step * i for i in range(-4, 5))
+    strikes = tuple(middle + step * i for i in range(-each_side, each_side + 1))
     years = years_between(at_us, expires)
     columns: dict[str, tuple[int | None, ...]] = {}
     for right, side in (("CE", "call"), ("PE", "put")):
@@ -91,6 +94,16 @@ def chain_frame(
             spot=MISSING, future=MISSING, vix=MISSING, prints=MISSING, chain=chain_quality
         ),
         chain=(block,),
+    )
+
+
+def bare_frame(underlying: str, at_us: int) -> MarketFrame:
+    """A frame that brings a level of the index and no chain; the last was a minute before."""
+    frame = chain_frame(underlying, at_us, 0.12)
+    before = quality_of(at_us=at_us - MINUTE_US)
+    quality = msgspec.structs.replace(frame.quality, spot=quality_of(at_us=at_us), chain=before)
+    return msgspec.structs.replace(
+        frame, chain=(), quality=quality, spot_paise=FORWARD_PAISE[underlying]
     )
 
 

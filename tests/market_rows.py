@@ -10,7 +10,7 @@ import msgspec
 
 from trading.market.calendar import instant_us, ist_date
 from trading.market.categories import columns_of
-from trading.market.store import Entry, MarketStore, StoredSource, connect
+from trading.market.store import CategoryFile, Import, MarketStore, StoredSource, connect
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -51,12 +51,12 @@ def store_rows(
             connection, "SELECT * FROM t ORDER BY available_at, rowid", category
         )
         store.publish(
-            catalogue, [_entry(category, stored, rows, name, digest, cadence_us, synthetic)]
+            catalogue, [_import(category, stored, rows, name, digest, cadence_us, synthetic)]
         )
     return digest
 
 
-def _entry(
+def _import(
     category: str,
     stored: Any,
     rows: Sequence[dict[str, Any]],
@@ -64,25 +64,28 @@ def _entry(
     digest: str,
     cadence_us: int,
     synthetic: bool,  # noqa: FBT001 - passed on
-) -> Entry:
+) -> Import:
     days: dict[str, set[str]] = {}
     for row in rows:
         if "underlying" in row:
             found = days.setdefault(row["underlying"], set())
             found.add(ist_date(row["available_at"]).isoformat())
-    return Entry(
+    file = CategoryFile(
         category=category,
         accepted=stored,
-        rejected=None,
-        source=StoredSource(name=name, file=name, digest=digest, synthetic=synthetic),
-        importer="test",
-        importer_version=1,
-        cadence_us=cadence_us,
         ranges={
             stamp: (min(row[stamp] for row in rows), max(row[stamp] for row in rows))
             for stamp in ("as_of", "available_at")
         },
         days={underlying: tuple(sorted(found)) for underlying, found in days.items()},
+    )
+    return Import(
+        source=StoredSource(name=name, file=name, digest=digest, synthetic=synthetic),
+        importer="test",
+        importer_version=1,
+        cadence_us=cadence_us,
+        files=(file,),
+        rejected=None,
         counts={"read": len(rows), "accepted": len(rows), "rejected": {}, "dropped": {}},
     )
 

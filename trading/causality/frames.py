@@ -8,6 +8,9 @@ Poisoned frames are valid frames: prices stay positive, strikes ascending.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from hashlib import sha256
+from multiprocessing import get_context
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -61,6 +64,36 @@ def check_frames(
             if difference is not None:
                 leaks.append(Leak(poison.name, FRAMES, cut, difference))
     return Report(trials, tuple(leaks))
+
+
+def frame_order_matters(
+    drive: Drive,
+    frames: Sequence[MarketFrame],
+    cuts: Sequence[Cut],
+    *,
+    poisons: Sequence[FramePoison] | None = None,
+    seed: int = 0,
+) -> tuple[tuple[str, Cut], ...]:
+    """The trials (poison, cut) a drive does not answer the same forwards here and backwards in a
+    fresh process. The drive must be importable by name: the process has to find it.
+    """
+    names, trials = [], []
+    for cut in cuts:
+        for poison in FRAME_POISONS if poisons is None else poisons:
+            changed = poisoned_frames(frames, poison, cut.at_us, seed)
+            if changed is not None:
+                names.append((poison.name, cut))
+                trials.append(changed)
+    forwards = drive_digests(drive, trials)
+    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
+        backwards = pool.submit(drive_digests, drive, trials[::-1]).result()[::-1]
+    answers = zip(names, forwards, backwards, strict=True)
+    return tuple(name for name, mine, theirs in answers if mine != theirs)
+
+
+def drive_digests(drive: Drive, trials: Sequence[Sequence[MarketFrame]]) -> list[str]:
+    """The digest of all that comes of each series of frames, in the order given."""
+    return [sha256(repr(list(drive(frames))).encode()).hexdigest() for frames in trials]
 
 
 def poisoned_frames(

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from datetime import date, time
+from datetime import date, time, timedelta
 from typing import TYPE_CHECKING, Any
 
 from trading.engine.configuration import Configuration, seconds_of_day
-from trading.market.calendar import instant_us, session_hours
-from trading.market.contracts import ContractError, lot_figure
-from trading.market.frames import MarketFrame
+from trading.market.calendar import calendar, instant_us, session_hours
+from trading.market.contracts import ContractError, expiries, lot_figure
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from trading.market.feed import FeedItem
 
+CONTRACTS_AHEAD = timedelta(days=200)  # the next monthlies and the quarterly after them
 OPENS_BEFORE_US = 15 * 60_000_000  # a day opens this long before its market does
 
 
@@ -30,7 +30,6 @@ def day_data(
     *,
     configuration: Configuration,
     code_version: str,
-    feed: Sequence[FeedItem],
     known_at_us: int,
     state: dict[str, Any],
     state_digest: str,
@@ -46,7 +45,7 @@ def day_data(
         "configuration_digest": configuration.digest,
         "code_version": code_version,
         "calendar": _calendar(day, known_at_us),
-        "contracts": _contracts(day, feed),
+        "contracts": _contracts(day, configuration.underlyings, known_at_us),
         "limits": _limits(configuration),
         "rates": {"profile": configuration.costs.profile},
         "history": [],
@@ -66,21 +65,22 @@ def _calendar(day: date, known_at_us: int) -> dict[str, Any]:
     }
 
 
-def _contracts(day: date, feed: Sequence[FeedItem]) -> dict[str, Any]:
-    """Return lots by underlying and expiry, with the status of each figure; a contract without a
-    known lot is left out.
+def _contracts(day: date, underlyings: Sequence[str], known_at_us: int) -> dict[str, Any]:
+    """Return lots by underlying and expiry, with the status of each figure, of the expiries ahead
+    as then known; a contract without a known lot is left out. What the day's frames will show has
+    no say in it: at the opening nobody has seen them.
     """
     lots: dict[str, dict[str, int]] = {}
     statuses: dict[str, dict[str, str]] = {}
-    frames = [item for item in feed if isinstance(item, MarketFrame)]
-    expiries = sorted({(f.underlying, block.expiry) for f in frames for block in f.chain})
-    for underlying, expiry in expiries:
-        try:
-            figure = lot_figure(underlying, date.fromisoformat(expiry), day)
-        except ContractError:
-            continue
-        lots.setdefault(underlying, {})[expiry] = figure.value
-        statuses.setdefault(underlying, {})[expiry] = figure.status
+    last = min(day + CONTRACTS_AHEAD, calendar().last)
+    for underlying in underlyings:
+        for expiry in expiries(underlying, day, last, known_at_us=known_at_us):
+            try:
+                figure = lot_figure(underlying, expiry, day, known_at_us=known_at_us)
+            except ContractError:
+                continue
+            lots.setdefault(underlying, {})[expiry.isoformat()] = figure.value
+            statuses.setdefault(underlying, {})[expiry.isoformat()] = figure.status
     return {"lot_sizes": lots, "lot_statuses": statuses}
 
 

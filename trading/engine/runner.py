@@ -248,7 +248,6 @@ class SessionRunner:
             day,
             configuration=self.plan.configuration,
             code_version=self.plan.code_version,
-            feed=feed,
             known_at_us=ts,
             state=self.engine.dump(),
             state_digest=self.engine.digest(),

@@ -24,7 +24,8 @@ class Category(NamedTuple):
     @property
     def order(self) -> str:
         """The order of its rows in a file."""
-        return ", ".join(("available_at", *(name for name in self.key if name != "available_at")))
+        names = ("available_at", *(name for name in self.key if name != "available_at"))
+        return ", ".join(f'"{name}"' for name in names)
 
 
 COMMON_COLUMNS = {
@@ -250,8 +251,8 @@ CATEGORIES = (
     Category(
         "participant_oi",
         "Participant open interest",
-        "Open contracts of each class of participant at the end of a day, in contracts, which may be "
-        "fractions after a change of lot.",
+        "Open contracts of each class of participant at the end of a day, in contracts, fractions "
+        "of one after a change of lot.",
         {
             "trade_date": "DATE",
             "participant": "VARCHAR",

@@ -28,7 +28,6 @@ from trading.market.feeds.rows import as_rows, by_underlying
 from trading.market.frames import FrameSource, MarketFrame, MarketStatus
 from trading.market.quality import CADENCES, Reading
 from trading.market.store import (
-    CHAIN_SNAPSHOT_ORDER,
     CHAIN_SNAPSHOTS,
     UNDERLYINGS,
     Entry,
@@ -47,6 +46,9 @@ FeedItem = MarketFrame | MarketStatus
 DEFAULT_EXPIRIES = 4
 DEFAULT_STRIKES_EACH_SIDE = 30
 _PRINT_CADENCE_US = 60_000_000
+_CHAIN_CADENCE_US = 60_000_000  # of a collection that states none
+# Descending, because NIFTY comes before BANKNIFTY.
+_CHAIN_ORDER = "available_at, underlying DESC, as_of, expiry, strike_paise"
 _BARS = {"spot_bars": "spot", "future_bars": "future"}
 _SOURCES = (CHAIN_SNAPSHOTS, *_BARS, "vix", "prints", "market_status")
 
@@ -219,8 +221,23 @@ def _entries_of_day(
         ]
         for category in _SOURCES[1:]
     }
-    found[CHAIN_SNAPSHOTS] = [e for e in chains if e.source.synthetic == synthetic]
+    found[CHAIN_SNAPSHOTS] = _closest(e for e in chains if e.source.synthetic == synthetic)
     return found
+
+
+def _closest(chains: Iterable[Entry]) -> list[Entry]:
+    """Of several collections of one day's chains the one that looked most often; two are never
+    mixed, because a frame between two of theirs would be of neither.
+    """
+    by_name: dict[str, list[Entry]] = {}
+    for entry in chains:
+        by_name.setdefault(entry.source.name, []).append(entry)
+    if not by_name:
+        return []
+    return min(
+        by_name.values(),
+        key=lambda group: (group[0].cadence_us or _CHAIN_CADENCE_US, group[0].source.name),
+    )
 
 
 class _Day:
@@ -321,12 +338,12 @@ class _Day:
                 *LEGS,
             ),
             {"underlying": tuple(self._underlyings)},
-            CHAIN_SNAPSHOT_ORDER,
+            _CHAIN_ORDER,
         )
         if not columns:
             return
         sources = [_frame_source(entry) for entry in entries]
-        cadences = [entry.cadence_us for entry in entries]
+        cadences = [entry.cadence_us or _CHAIN_CADENCE_US for entry in entries]
         for index, snapshot in snapshots(columns, sources, cadences, expiries, strikes_each_side):
             assembly = self._assemblies[self._underlyings[index]]
             yield _observed(snapshot.available_at, 2, assembly.take_chain, snapshot)

@@ -19,7 +19,12 @@ from journal.log.session import session_directory
 from journal.log.writer import Durability
 from tests.market_factory import DAYS, SPOOL_KEY, day_frames, factory_configuration
 from trading.causality.cuts import Cut
-from trading.causality.frames import FRAME_POISONS, check_frames, poisoned_frames
+from trading.causality.frames import (
+    FRAME_POISONS,
+    check_frames,
+    frame_order_matters,
+    poisoned_frames,
+)
 from trading.engine.engine import Engine
 from trading.engine.runner import Plan, SessionRunner, World
 from trading.features.implied import atm_implied
@@ -162,6 +167,21 @@ def test_a_feature_that_peeks_is_caught() -> None:
     assert {leak.cut for leak in report.leaks} >= set(CUTS[:4])
 
 
+_SEEN: dict[int, str] = {}
+
+
+def _remembering(frames: Sequence[MarketFrame]) -> list[tuple[int, str]]:
+    """The feature, but each instant as it was when it was first asked for."""
+    return [(at, _SEEN.setdefault(at, said)) for at, said in _implied(frames)]
+
+
+def test_a_drive_that_remembers_is_caught_backwards_in_a_fresh_process() -> None:
+    poisons = [poison for poison in FRAME_POISONS if poison.name in {"huge", "shuffled"}]
+    _SEEN.clear()
+    assert frame_order_matters(_remembering, FRAMES, CUTS[:2], poisons=poisons)
+    assert frame_order_matters(_implied, FRAMES, CUTS[:2], poisons=poisons) == ()
+
+
 # --- the engine -----------------------------------------------------------------------------------
 
 
@@ -191,16 +211,29 @@ def _session(frames: Sequence[MarketFrame]) -> list[Event]:
         return [line.to_event() for line in lines if line.body["seq"]]
 
 
-def _derived(frames: Sequence[MarketFrame]) -> list[tuple[int, bytes]]:
-    return [(e.ts, e.body_bytes()) for e in _session(frames) if e.kind in DERIVED_KINDS]
+def _decided(frames: Sequence[MarketFrame]) -> list[tuple[int, bytes]]:
+    """What a session says by itself: all it derives, what its days open with, and what its broker
+    answers.
+    """
+    return [
+        (event.ts, event.body_bytes())
+        for event in _session(frames)
+        if event.kind not in {"market.frame", "market.status", "clock.tick"}
+    ]
 
 
 @pytest.mark.slow
 def test_no_decision_of_the_engine_knows_a_later_frame() -> None:
     cuts = [CUTS[1], CUTS[3], CUTS[5], CUTS[6]]
-    report = check_frames(_derived, FRAMES, cuts)
+    report = check_frames(_decided, FRAMES, cuts)
     assert report.is_causal, str(report)
     assert report.trials == len(cuts) * len(FRAME_POISONS)
+
+
+@pytest.mark.slow
+def test_sessions_run_backwards_in_a_fresh_process_say_the_same() -> None:
+    poisons = [poison for poison in FRAME_POISONS if poison.name in {"huge", "shuffled", "dropped"}]
+    assert frame_order_matters(_decided, FRAMES, CUTS[1:3], poisons=poisons) == ()
 
 
 def test_the_session_trades_so_there_is_something_to_leak() -> None:

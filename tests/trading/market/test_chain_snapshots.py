@@ -136,15 +136,18 @@ def test_a_bad_row_is_refused_and_kept_with_its_reason(
     assert counts["accepted"] == len(MIDS)
     assert _frames(root)[0].chain[0].strike_paise[-1] == 24_700_00
 
-    (entry,) = MarketStore(root).catalogue().entries
-    assert entry.rejected is not None
+    (made,) = MarketStore(root).catalogue().imports
+    assert made.rejected is not None
     with duckdb.connect() as connection:
         kept = connection.execute(
-            "SELECT reason, file_row_number, CAST(Strike_Price AS DOUBLE) FROM read_parquet($path)",
-            {"path": str(root / entry.rejected.file)},
+            """
+            SELECT category, reason, source_row, CAST(raw->>'Strike_Price' AS DOUBLE)
+            FROM read_parquet($path)
+            """,
+            {"path": str(root / made.rejected.file)},
         ).fetchall()
     strike = changes.get("Strike_Price", 24_800)
-    assert kept == [(reason, len(MIDS), strike)]
+    assert kept == [("chain_snapshots", reason, len(MIDS), strike)]
 
 
 def test_prices_given_as_text_are_read(root: Path, write_file: WriteFile) -> None:

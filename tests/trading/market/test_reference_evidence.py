@@ -5,7 +5,7 @@ the compiled facts, and a calendar package.
 from __future__ import annotations
 
 import json
-from datetime import date, datetime, timedelta
+from datetime import date, datetime, time, timedelta
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
@@ -89,6 +89,35 @@ def test_every_future_expired_on_a_monthly_of_the_tables(
     # The file went on calling the contract of 23 April 2014 that of the 24th, election day.
     assert monthlies - expired == {date(2014, 4, 23)}
     assert expired - monthlies == set()
+
+
+def test_every_contract_of_two_months_has_the_lot_and_a_known_expiry(sample_data: Path) -> None:
+    rows = _rows(
+        "SELECT DISTINCT TradDt::DATE, TckrSymb, XpryDt::DATE, NewBrdLotQty::BIGINT "
+        "FROM read_csv(?, all_varchar = true) "
+        "WHERE TckrSymb IN ('NIFTY', 'BANKNIFTY', 'FINNIFTY', 'MIDCPNIFTY')",
+        str(sample_data / "nse_fo_bhavcopy" / "*.csv.gz"),
+    )
+    assert len(rows) > 1_000
+    assert [row for row in rows if lot_size(row[1], row[2], row[0]) != row[3]] == []
+    for day in {row[0] for row in rows}:
+        for underlying in ("NIFTY", "BANKNIFTY"):
+            listed = {row[2] for row in rows if row[:2] == (day, underlying)}
+            within = {expiry for expiry in listed if expiry <= calendar().last}
+            opening = instant_us(day, time(9))
+            known = expiries(underlying, day, calendar().last, known_at_us=opening)
+            assert within <= set(known)
+
+
+def test_lots_of_the_two_smaller_indices(sample_data: Path) -> None:
+    rows = _rows(
+        "SELECT symbol, expiry::DATE, date::DATE, stated_lot::DOUBLE "
+        "FROM read_csv(?, all_varchar = true) "
+        "WHERE symbol IN ('FINNIFTY', 'MIDCPNIFTY') AND stated_lot IS NOT NULL",
+        str(sample_data / "nse_daily" / "bhav_index.csv"),
+    )
+    assert len(rows) > 2_000
+    assert [row for row in rows if lot_size(row[0], row[1], row[2]) != row[3]] == []
 
 
 def test_nifty_expiries_and_lots_are_those_of_the_expiry_calendar(sample_data: Path) -> None:
@@ -187,6 +216,7 @@ def test_the_freeze_quantities_of_the_compiled_facts(facts: dict[str, Any]) -> N
                 assert (figure.value, figure.status == "UNCONFIRMED") == (row[underlying], False)
 
 
+@pytest.mark.filterwarnings("ignore:Series.values returning")
 def test_the_calendar_package_differs_where_it_is_known_to() -> None:
     package = pytest.importorskip(
         "exchange_calendars", reason="exchange_calendars is not installed (requirements-dev.txt)"

@@ -29,16 +29,14 @@ def _leg(side: str) -> Leg:
     return Leg(*(side + name for name in names))
 
 
-COLUMNS = dated_chains.Columns(
-    "snapshot_ist", "StrikePrice", _leg("Call"), _leg("Put"), "CurrentVal"
-)
+PAGE = dated_chains.Columns("snapshot_ist", "StrikePrice", _leg("Call"), _leg("Put"), "CurrentVal")
 
 
 def recognises(head: FileHead) -> bool:
     """Whether a Parquet file has the columns of these chains."""
-    return head.kind == "parquet" and set(COLUMNS.names) <= set(head.columns)
+    return head.kind == "parquet" and set(PAGE.names) <= set(head.columns)
 
 
 def stage(connection: duckdb.DuckDBPyConnection, source: SourceFile) -> None:
     """Fill the staged table; see the importer protocol."""
-    dated_chains.stage_chain(connection, source, COLUMNS)
+    dated_chains.stage_chain(connection, source, PAGE)

@@ -88,7 +88,7 @@ def stage(connection: duckdb.DuckDBPyConnection, source: SourceFile) -> None:
 
 
 def _asked_for(source: SourceFile) -> tuple[str, date, date]:
-    found = _SITE_NAME.fullmatch(source.name)
+    found = _SITE_NAME.fullmatch(source.plain.name) or _SITE_NAME.fullmatch(source.name)
     try:
         if found is not None:
             first, last = (_date(text) for text in found.group(2, 3))

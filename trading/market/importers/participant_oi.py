@@ -73,7 +73,7 @@ def stage(connection: duckdb.DuckDBPyConnection, source: SourceFile) -> None:
     names = header_names(source.head.lines[number])
     participant = "client_type" if "client_type" in names else "Client Type"
     trade_date = iso_day(cell("date")) if "date" in names else _titled_date(source)
-    load_csv(connection, source, names, header_lines=number + 1, clean=cleaned)
+    load_csv(connection, source, names, header_rows=number + 1, clean=cleaned)
     parse(
         connection,
         names,

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import tomllib
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -18,6 +18,8 @@ from trading.market.reference import TABLES, reference_rows
 
 if TYPE_CHECKING:
     import duckdb
+
+    from trading.market.importers.head import FileHead, SourceFile
 
 NAME = "reference_tables"
 VERSION = 1
@@ -43,22 +45,6 @@ DROPS: tuple[str, ...] = ()
 _FORMAT = 'format = "brahmastra-reference-1"'
 # What the store adds to every row by itself.
 _ADDED = ("source_digest", "synthetic", "generator", "seed", "mode")
-
-
-class FileHead(Protocol):
-    """What is asked of a file's head: its first lines."""
-
-    @property
-    def lines(self) -> tuple[str, ...]: ...
-
-
-class SourceFile(Protocol):
-    """What is asked of a file to import: its name for errors, and its plain bytes."""
-
-    @property
-    def path(self) -> Path: ...
-    @property
-    def plain(self) -> Path: ...
 
 
 def shipped() -> tuple[Path, ...]:

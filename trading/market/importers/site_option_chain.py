@@ -111,7 +111,7 @@ def stage(connection: duckdb.DuckDBPyConnection, source: SourceFile) -> None:
         msg = f"{source.path}: says no time; give the time it was downloaded with --known-at"
         raise ImportRefusedError(msg)
     header = _header(source.head)
-    names, lines = header if header is not None else ((), 0)
+    names, rows = header if header is not None else ((), 0)
     underlying, expiry = _contract(source)
     as_of = _as_of(source, source.known_at_us)
     _check_expiry(source, underlying, expiry, as_of)
@@ -119,7 +119,7 @@ def stage(connection: duckdb.DuckDBPyConnection, source: SourceFile) -> None:
         connection,
         source,
         names,
-        header_lines=lines,
+        header_rows=rows,
         encoding="latin-1" if source.head.encoding == "latin-1" else "utf-8",
         clean=cleaned,
     )
@@ -147,14 +147,14 @@ def stage(connection: duckdb.DuckDBPyConnection, source: SourceFile) -> None:
 
 
 def _header(head: FileHead) -> tuple[tuple[str, ...], int] | None:
-    """The names of the columns by place, and the number of lines up to the header's last."""
-    reader = csv.reader(line.lstrip("\ufeff") for line in head.lines)
+    """The names of the columns by place, and the number of rows up to the header."""
+    reader = csv.reader(line.lstrip("\ufeff") + "\n" for line in head.lines)
     try:
-        for fields in reader:
+        for number, fields in enumerate(reader, start=1):
             spelt = (" ".join(field.split()).upper() for field in fields)
             names = _FORMS.get(tuple(_SPELLINGS.get(name, name) for name in spelt))
             if names is not None:
-                return names, reader.line_num
+                return names, number
     except csv.Error:
         return None
     return None

@@ -61,12 +61,12 @@ def load_csv(
     source: SourceFile,
     names: Sequence[str],
     *,
-    header_lines: int = 1,
+    header_rows: int = 1,
     encoding: str = "utf-8",
     clean: Callable[[str], str] | None = None,
 ) -> None:
     """Fill the temporary table `cells` from a CSV: a column `@name` for each name by position, and
-    `source_row`, the row's number in the file with the header's lines counted.
+    `source_row`, the row's number in the file with the header's counted.
 
     A cell that is not there is null, an empty one is empty; `@` holds what stands beyond the last
     name. `clean` is put around each cell. Raises ImportRefusedError for what cannot be read as
@@ -78,11 +78,12 @@ def load_csv(
         connection.execute(
             f"""
             CREATE OR REPLACE TEMP TABLE cells AS
-            SELECT {header_lines} + row_number() OVER () AS source_row, {cells}
+            SELECT row_number() OVER () AS source_row, {cells}
             FROM read_csv({literal(glob.escape(str(source.plain)))}, columns = {{{columns}}},
               auto_detect = false, delim = ',', quote = '"', escape = '"', header = false,
-              skip = {header_lines}, nullstr = '\x01', null_padding = true, strict_mode = false,
+              nullstr = '\x01', null_padding = true, strict_mode = false,
               encoding = '{encoding}', parallel = false)
+            QUALIFY source_row > {header_rows}
             """  # noqa: S608
         )
     except duckdb.Error as error:

@@ -124,9 +124,10 @@ LEGACY = TextFile(
     "fo02JAN2024bhav.csv",
     _lines(
         LEGACY_HEADER,
-        "FUTIDX,NIFTY,25-Jan-2024,0,XX,21800,21811.05,21650.5,21700,21700,120,130440.75,610050,-1500,"
+        "FUTIDX,NIFTY,25-Jan-2024,0,XX,21800,21811.05,21650.5,21700,21700,120,130440.75,610050,"
+        "-1500,02-JAN-2024,",
+        "OPTIDX,NIFTY,04-Jan-2024,21700,CE,90.5,99,70,81.25,81.25,4000,43560.31,1250000,50,"
         "02-JAN-2024,",
-        "OPTIDX,NIFTY,04-Jan-2024,21700,CE,90.5,99,70,81.25,81.25,4000,43560.31,1250000,50,02-JAN-2024,",
         "OPTIDX,NIFTY,04-Jan-2024,21700,PE,0,0,0,75,77.1,0,0,0,0,02-JAN-2024,",
     ),
 )
@@ -137,7 +138,8 @@ LEGACY_VARIANT = TextFile(
         ",".join((*legacy_bhavcopy.COLUMNS, "EXPIRY_DT_FINAL")),
         "FUTIDX,NIFTY,27-Feb-2025,,,23500,23600,23400,23550.5,23550.5,10,176.63,750,75,03-Feb-2025,"
         "27-Feb-2025",
-        "OPTIDX,NIFTY,2025-02-06,23500,CE,90.5,99,70,81.25,81.25,40,705.5,1250,50,2025-02-03,2025-02-06",
+        "OPTIDX,NIFTY,2025-02-06,23500,CE,90.5,99,70,81.25,81.25,40,705.5,1250,50,2025-02-03,"
+        "2025-02-06",
     ),
     vital="SETTLE_PR",
 )
@@ -185,7 +187,8 @@ INDEX_CLOSE = TextFile(
     "ind_close_all_03032025.csv",
     _lines(
         ",".join(index_close.COLUMNS),
-        "Nifty 50,03-03-2025,22190.5,22260.05,22004.7,22111.11,-5.4,-.02,1000,2500.25,19.5,3.3,1.45",
+        "Nifty 50,03-03-2025,22190.5,22260.05,22004.7,22111.11,"
+        "-5.4,-.02,1000,2500.25,19.5,3.3,1.45",
         "India VIX,03-03-2025,13.9,14.3,13.5525,13.7,-.2,-1.4,-,-,-,-,-",
         "Nifty 1D Rate Index,03-03-2025,-,-,-,2399.1,.39,.02,-,-,-,-,.41",
     ),
@@ -270,7 +273,8 @@ PARTICIPANTS_OF_A_DAY = TextFile(
     _lines(
         '"Participant wise Open Interest (no. of contracts) in Equity Derivatives as on '
         'Jan 05, 2026",,,,,,,,,,,,,,',
-        "Client Type," + ",".join(participant_oi.COLUMNS).replace("Stock Short", "Stock Short\t", 1),
+        "Client Type,"
+        + ",".join(participant_oi.COLUMNS).replace("Stock Short", "Stock Short\t", 1),
         "Client,10,20,30,5,1,2,3,4,5,6,7,8,54,47",
     ),
     vital="Future Index Long",

@@ -1,4 +1,4 @@
-"""Runs one importer's `stage` on one file, as the framework would, and gives back what it staged."""
+"""Runs one importer's `stage` on one file, as the framework would, and gives what it staged."""
 
 from __future__ import annotations
 

@@ -97,7 +97,16 @@ def test_another_header_is_not_known(file: TextFile, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     "data",
-    [b"", b"\n", bytes(range(256)) * 20, b"\x00" * 4096, b"{", b"[]", b"PK\x03\x04rest", b"a,b\n1,2"],
+    [
+        b"",
+        b"\n",
+        bytes(range(256)) * 20,
+        b"\x00" * 4096,
+        b"{",
+        b"[]",
+        b"PK\x03\x04rest",
+        b"a,b\n1,2",
+    ],
 )
 def test_rubbish_is_not_known(data: bytes, tmp_path: Path) -> None:
     path = tmp_path / "rubbish.csv"
@@ -107,14 +116,18 @@ def test_rubbish_is_not_known(data: bytes, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     "file",
-    [file for file in files.TABLES if file not in (files.SITE_CHAIN, files.SITE_CALLS, files.SITE_PUTS)],
+    [
+        file
+        for file in files.TABLES
+        if file not in (files.SITE_CHAIN, files.SITE_CALLS, files.SITE_PUTS)
+    ],
     ids=lambda file: file.name,
 )
 def test_text_in_another_encoding_is_refused_in_one_line(file: TextFile, tmp_path: Path) -> None:
     path = file.write(tmp_path)
     first, rest = path.read_bytes().split(b"\n", 1)
     path.write_bytes(first + b"\n" + rest.rstrip(b"\n") + b"\xff\xfe\xe9\n")
-    with pytest.raises(ImportRefusedError, match="not utf-8|unicode") as refusal:
+    with pytest.raises(ImportRefusedError, match=r"not utf-8|unicode") as refusal:
         stage(file.importer, path, tmp_path, known_at_us=file.known_at_us)
     assert "\n" not in str(refusal.value)
     assert str(path) in str(refusal.value)
