@@ -1,5 +1,5 @@
-"""What every importer of bars does with its parsed rows: tell their length, label them by their end,
-hold them against the sessions of the calendar.
+"""What every importer of bars does with its parsed rows: tell their length, label them by their
+end, hold them against the sessions of the calendar.
 
 Vendors label a bar by its start (Kite, Upstox, Dhan) or by its end (GlobalDataFeeds); the store
 labels it by its end, when it can be known. The rows are in the temporary table `parsed`.
@@ -54,9 +54,9 @@ def settle(
 ) -> None:
     """Give parsed bars their `interval`, `interval_us`, `as_of` and `available_at`.
 
-    `starts` says that the file labels a bar by its start; `sessions` that those outside the sessions
-    of the Indian calendar are refused. A daily bar is true at the close of its day and known at
-    09:00 of the next market day; a shorter one is both at its end.
+    `starts` says that the file labels a bar by its start; `sessions` that those outside the
+    sessions of the Indian calendar are refused. A daily bar is true at the close of its day and
+    known at 09:00 of the next market day; a shorter one is both at its end.
     """
     if interval is None:
         refuse(connection, BAD_INTERVAL, "true")

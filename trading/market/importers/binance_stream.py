@@ -3,8 +3,8 @@
 Its trades are prints; the other messages (book, depth) have no category of the store and are passed
 over. `m` says that the buyer was the maker, so the seller took the trade. A trade is true at the
 exchange's time `T`. The recorder's clock can run behind the exchange's (1.27 seconds in one known
-recording), and nothing is known before it happens: a row is available at the later of the two, and a
-note counts those whose receipt had to be raised. Prices are hundredths of the quoted currency,
+recording), and nothing is known before it happens: a row is available at the later of the two, and
+a note counts those whose receipt had to be raised. Prices are hundredths of the quoted currency,
 quantities coins (spot) or contracts (futures on coins).
 """
 
@@ -53,6 +53,9 @@ _FIELDS = {
 }
 
 
+_AGGRESSOR = f"CASE {cell('maker')} WHEN 'true' THEN 'SELL' WHEN 'false' THEN 'BUY' END"
+
+
 def recognises(head: FileHead) -> bool:
     """Whether the first line is a message of such a stream."""
     return bool(head.lines) and _LINE.match(head.lines[0]) is not None
@@ -73,17 +76,13 @@ def stage(connection: duckdb.DuckDBPyConnection, source: SourceFile) -> None:
             "trade_id": whole(cell("trade")),
             "price_paise": price(cell("price")),
             "quantity": real(cell("quantity")),
-            "aggressor": f"CASE {cell('maker')} WHEN 'true' THEN 'SELL' WHEN 'false' THEN 'BUY' END",
+            "aggressor": _AGGRESSOR,
         },
         reasons=[
             (f"{cell('kind')} IS NULL", reasons.BROKEN_ROW),
             ("as_of IS NULL", reasons.BAD_STAMP),
             ("received_us IS NULL", BAD_RECEIPT),
             ("instrument IS NULL OR trade_id IS NULL", reasons.BAD_INSTRUMENT),
-            (
-                "price_paise IS NULL AND TRY_CAST({p} AS DOUBLE) = 0".format(p=cell("price")),
-                reasons.NOT_A_NUMBER,
-            ),
         ],
         numbers=Numbers(paise=[cell("price")], whole=[cell("trade")], real=[cell("quantity")]),
     )

@@ -1,5 +1,5 @@
-"""A column map: a TOML file that says which columns of a CSV, Parquet or JSON file make which rows of
-the store, with the unit of every number (docs/column-maps.md describes the form).
+"""A column map: a TOML file that says which columns of a CSV, Parquet or JSON file make which rows
+of the store, with the unit of every number (docs/column-maps.md describes the form).
 
 Reading one checks everything that can be wrong in it, each with one line that names the map, the
 place and what was expected.
@@ -225,7 +225,7 @@ def _rows(section: Mapping[str, Any], places: _Places) -> RowsSpec:
     legs = _legs(section.get("legs"), places, where)
     columns = _table(section, "columns", where)
     parsed = {
-        name: _column(category, name, spec, places, legs is not None)
+        name: _column(category, name, spec, places, has_legs=legs is not None)
         for name, spec in columns.items()
     }
     _check_complete(category, parsed, where)
@@ -242,7 +242,7 @@ def _rows(section: Mapping[str, Any], places: _Places) -> RowsSpec:
     return RowsSpec(category, parsed, legs, section.get("unpivot"), interval, empty)
 
 
-def _column(category: str, name: str, spec: Any, places: _Places, has_legs: bool) -> ColumnSpec:
+def _column(category: str, name: str, spec: Any, places: _Places, *, has_legs: bool) -> ColumnSpec:
     where = f"column {name} of {category}"
     kinds = _kinds(category, has_legs=has_legs)
     if name not in kinds:

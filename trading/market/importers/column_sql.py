@@ -78,7 +78,8 @@ def _known_at(
     given = "NULL" if once.known_at_us is None else str(once.known_at_us)
     if kind == "DATE":
         given = f"CAST(make_timestamp({given} + {_IST_OFFSET_US}) AS DATE)"
-        found = f"CAST(make_timestamp({_instant(name, text, spec, of).value} + {_IST_OFFSET_US}) AS DATE)"
+        instant = _instant(name, text, spec, of).value
+        found = f"CAST(make_timestamp({instant} + {_IST_OFFSET_US}) AS DATE)"
     else:
         found = _instant(name, text, spec, of).value
     value = found if spec.source != "known_at" else "NULL"
@@ -140,7 +141,8 @@ def _judged(name: str, text: str, value: str, spec: ColumnSpec) -> ColumnSql:
 
 def _date(text: str, spec: ColumnSpec) -> str:
     if not spec.formats:  # ISO, or the milliseconds of an epoch
-        epoch = f"TRY_CAST(CASE WHEN regexp_full_match({text}, '[0-9]{{12,13}}') THEN {text} END AS BIGINT)"
+        digits = f"CASE WHEN regexp_full_match({text}, '[0-9]{{12,13}}') THEN {text} END"
+        epoch = f"TRY_CAST({digits} AS BIGINT)"
         local = f"CAST(make_timestamp({epoch} * 1000 + {_IST_OFFSET_US}) AS DATE)"
         return f"coalesce(TRY_CAST({text} AS DATE), {local})"
     return f"CAST(try_strptime({text}, [{literals(spec.formats)}]) AS DATE)"

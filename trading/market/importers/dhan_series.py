@@ -1,13 +1,13 @@
-"""Series of Dhan saved as CSV (`timestamp,open,high,low,close,volume`), stamped in UTC at the start of
-each bar: daily bars of an index, or five-minute bars of the option at the money.
+"""Series of Dhan saved as CSV (`timestamp,open,high,low,close,volume`), stamped in UTC at the start
+of each bar: daily bars of an index, or five-minute bars of the option at the money.
 
 An index is told from its levels. A daily bar is stamped at midnight in India, which is 18:30 of the
 day before in UTC.
 
-The option series goes over to another strike whenever the spot moves, so its bars have neither strike
-nor expiry (null). The right and the underlying stand in no column; they are taken from the file's name
-and the underlying must agree with the volumes, whose greatest common divisor is the lot. Where name
-and lot do not agree every bar is refused.
+The option series goes over to another strike whenever the spot moves, so its bars have neither
+strike nor expiry (null). The right and the underlying stand in no column; they are taken from the
+file's name and the underlying must agree with the volumes, whose greatest common divisor is the
+lot. Where name and lot do not agree every bar is refused.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
-from trading.market.contracts import ContractError, expiries, lot_size
 from trading.market.calendar import CalendarError, ist_date
+from trading.market.contracts import ContractError, expiries, lot_size
 from trading.market.importers import reasons
 from trading.market.importers.column_map import FORMAT, parse_map
 from trading.market.importers.mapped import MappedImporter
@@ -107,8 +107,8 @@ def _check(connection: duckdb.DuckDBPyConnection, underlying: str) -> None:
     if unit is not None and unit == lot:
         note(
             connection,
-            f"{underlying} and the right by the file's name; the volumes are lots of {unit} as those "
-            "of its contracts; the strike at the money changes from bar to bar and is not given",
+            f"{underlying} and the right by the file's name; the volumes are lots of {unit} as its "
+            "contracts have; the strike at the money changes from bar to bar and is not given",
         )
         return
     note(

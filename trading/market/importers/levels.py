@@ -1,9 +1,9 @@
 """Which index a file of levels is of, when it does not say or says something impossible.
 
-Told from the yearly lows and highs of each index (`tables/index_levels.toml`). A name in the file is
-believed as long as the levels allow it; without one, or against it, exactly one index must fit every
-year of the file. Nothing is guessed: else the user has to say it (a column map with the underlying
-as a value).
+Told from the yearly lows and highs of each index (`tables/index_levels.toml`). A name in the file
+is believed as long as the levels allow it; without one, or against it, exactly one index must fit
+every year of the file. Nothing is guessed: else the user has to say it (a column map with the
+underlying as a value).
 """
 
 from __future__ import annotations

@@ -138,7 +138,7 @@ class MappedImporter:
             connection,
             source,
             names,
-            header_lines=self.map.header_line,
+            header_rows=self.map.header_line,
             encoding=source.head.encoding or "utf-8",
         )
         return names

@@ -1,8 +1,8 @@
 """What is no market data, told by its content, and why it is passed over.
 
-A folder of market data holds other things too: licences, a broker's answers about one's own account,
-single quotes of the kind shown in documentation. They are no error and no row: the import lists each
-with its reason.
+A folder of market data holds other things too: licences, a broker's answers about one's own
+account, single quotes of the kind shown in documentation. They are no error and no row: the import
+lists each with its reason.
 """
 
 from __future__ import annotations

@@ -1,5 +1,5 @@
-"""Contracts by their trading symbols: `BANKNIFTY21SEP35300CE` (monthly), `NIFTY2641324450CE` (weekly,
-YY M DD with October to December as O, N, D).
+"""Contracts by their trading symbols: `BANKNIFTY21SEP35300CE` (monthly), `NIFTY2641324450CE`
+(weekly, YY M DD with October to December as O, N, D).
 """
 
 from __future__ import annotations
