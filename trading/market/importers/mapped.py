@@ -134,13 +134,17 @@ class MappedImporter:
             load_parquet(connection, source, self.map.header)
             return self.map.header
         names = _header(source.head.lines, self.map.header_line)
+        before = source.head.lines[: self.map.header_line]
+        blank = sum(not line.strip() for line in before)  # no rows for the reader
         load_csv(
             connection,
             source,
             names,
-            header_rows=self.map.header_line,
+            header_rows=len(before) - blank,
             encoding=source.head.encoding or "utf-8",
         )
+        if blank:
+            connection.execute(f"UPDATE cells SET source_row = source_row + {blank}")  # noqa: S608
         return names
 
     def _preamble(self, source: SourceFile) -> dict[str, str | None]:

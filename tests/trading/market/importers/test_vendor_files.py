@@ -109,7 +109,7 @@ def test_kite_instruments_need_the_day_they_were_downloaded_on(tmp_path: Path) -
 def test_kite_instruments_of_the_mocks(tmp_path: Path) -> None:
     path = sample("broker_api_samples", "kite_samples", "instruments_all.csv")
     staged = stage(
-        mapped("kite_instruments"), path, tmp_path, known_at_us=NOON_US - 30 * 86400 * 10**6
+        mapped("kite_instruments"), path, tmp_path, known_at_us=NOON_US - 61 * 86400 * 10**6
     )
     raw = rows_of(path)
     assert len(staged.rows["contract_master"]) == len(raw)
@@ -324,7 +324,7 @@ def test_dhan_expired_options_change_their_strike(tmp_path: Path) -> None:
         "volume": [65, 130, 65],
         "oi": [650, 650, 650],
         "strike": [25600, 25600, 25650],
-        "spot": [26320.5, 26331.5, 26340.0],
+        "spot": [59320.5, 59331.5, 59340.0],
         "timestamp": [start, start + 300, start + 600],
     }
     path = write_json(tmp_path / "a.json", {"data": {"ce": side, "pe": side}})
@@ -332,7 +332,7 @@ def test_dhan_expired_options_change_their_strike(tmp_path: Path) -> None:
     assert Counter(bar["right"] for bar in bars) == {"CE": 3, "PE": 3}
     calls = sorted((bar for bar in bars if bar["right"] == "CE"), key=lambda bar: bar["as_of"])
     assert [bar["strike_paise"] for bar in calls] == [2_560_000, 2_560_000, 2_565_000]
-    assert {bar["underlying"] for bar in bars} == {"NIFTY"}
+    assert {bar["underlying"] for bar in bars} == {"BANKNIFTY"}
     assert calls[0]["as_of"] == (start + 300) * 1_000_000
 
 

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 OHLCV = ("timestamp", "open", "high", "low", "close", "volume")
 SPOT = ("Instrument", "Date", "Time", "Open", "High", "Low", "Close")
-LEVELS = ("21500.00", "21500.50", "21499.95", "21500.05")
+LEVELS = ("46000.00", "46000.50", "45999.95", "46000.05")
 TICKS = "BANKNIFTY21SEP35300CE_x.txt"
 
 
@@ -48,7 +48,7 @@ def test_trap_6_a_daily_stamp_of_dhan_is_the_day_before_in_utc(tmp_path: Path) -
     assert {bar["interval"] for bar in bars} == {"1d"}
 
     epochs = [int(datetime.fromisoformat(f"{day}T18:30:00+00:00").timestamp()) for day in days]
-    columns = {name: [21500.5] * 3 for name in ("open", "high", "low", "close")}
+    columns = {name: [46000.5] * 3 for name in ("open", "high", "low", "close")}
     answer = {"data": {**columns, "volume": [0, 0, 0], "timestamp": epochs}}
     path = write_json(tmp_path / "daily.json", answer)
     again = stage(mapped("dhan_candles"), path, tmp_path).accepted("spot_bars")
@@ -58,7 +58,7 @@ def test_trap_6_a_daily_stamp_of_dhan_is_the_day_before_in_utc(tmp_path: Path) -
 
 def test_trap_7_a_bar_is_labelled_by_its_end_whatever_its_vendor_does(tmp_path: Path) -> None:
     candles = [
-        [f"2024-01-18T09:{minute}:00+0530", 21500.5, 21501, 21499, 21500.05, 0]
+        [f"2024-01-18T09:{minute}:00+0530", 46000.5, 46001, 45999, 46000.05, 0]
         for minute in (15, 16, 17)
     ]
     path = write_json(tmp_path / "kite.json", {"data": {"candles": candles}})
