@@ -159,10 +159,12 @@ CATEGORIES = (
     Category(
         "ticks",
         "Ticks with depth",
-        "Quotes of one contract with five levels of depth. volume is cumulative over the day, in "
-        "units, and not always monotone.",
+        "Quotes of one contract with five levels of depth. Stamps are whole seconds, so sequence "
+        "numbers those of one stamp in the order they came, from 1; volume is cumulative over the "
+        "day, in units, and monotone only in that order.",
         {
             **_CONTRACT,
+            "sequence": "BIGINT",
             "instrument_token": "BIGINT",
             "last_paise": "BIGINT",
             "last_quantity": "BIGINT",
@@ -175,7 +177,7 @@ CATEGORIES = (
             "last_trade_at": "BIGINT",
             **_LEVELS,
         },
-        (*_CONTRACT_KEY, "as_of", "volume"),
+        (*_CONTRACT_KEY, "as_of", "sequence"),
     ),
     Category(
         "vix",
@@ -240,6 +242,7 @@ CATEGORIES = (
         {
             **_CONTRACT,
             "interval": "VARCHAR",  # 1m, 5m
+            "interval_us": "BIGINT",
             "implied_volatility": "DOUBLE",
             "underlying_paise": "BIGINT",
         },
