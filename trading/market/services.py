@@ -10,8 +10,10 @@ import msgspec
 
 from trading.market import importing
 from trading.market import store as market_store
-from trading.market.importers import ImportRefusedError
+from trading.market.importers import ImportRefusedError, skipped
+from trading.market.importers.column_map import read_map
 from trading.market.importers.head import open_sources
+from trading.market.importers.mapped import MappedImporter
 from trading.market.importers.registry import importer_for
 from trading.market.store import Catalogue, MarketStore, StoredSource
 
@@ -73,6 +75,7 @@ def market_import(
     paths: Sequence[Path],
     dry_run: bool = False,
     known_at_us: int | None = None,
+    column_map: Path | None = None,
     progress: Callable[[str], None] = lambda _: None,
 ) -> ImportReport:
     """Import files, and every file under directories, as one generation of the store under `root`.
@@ -80,13 +83,15 @@ def market_import(
     Everything is read and judged before anything is listed. When a file that was named cannot be
     imported (ImportRefusedError), nothing is; one met in a directory is skipped when no importer
     knows it, and refused with a reason when it is damaged or contradicts the store. A file imported
-    before changes nothing. `known_at_us` says when files that do not say it themselves were known.
+    before changes nothing. `known_at_us` says when files that do not say it themselves were known;
+    `column_map` is a TOML map of columns, asked before every importer.
     `progress` is told one line a file.
     """
     files = _files(paths)
+    given = None if column_map is None else MappedImporter(read_map(column_map))
     store = MarketStore(root)
     with market_store.connect() as connection, tempfile.TemporaryDirectory() as scratch:
-        work = _Importing(store, connection, Path(scratch), known_at_us, dry_run=dry_run)
+        work = _Importing(store, connection, Path(scratch), known_at_us, given, dry_run=dry_run)
         if dry_run:
             return work.run(store.catalogue(), files, progress)
         with store.exclusive() as catalogue:
@@ -102,6 +107,7 @@ class _Importing:
         connection: duckdb.DuckDBPyConnection,
         scratch: Path,
         known_at_us: int | None,
+        given: Importer | None,
         *,
         dry_run: bool,
     ) -> None:
@@ -109,6 +115,7 @@ class _Importing:
         self._connection = connection
         self._scratch = scratch
         self._known_at_us = known_at_us
+        self._given = given
         self._dry_run = dry_run
         self._made: list[Import] = []
         self._outcomes: list[ImportOutcome] = []
@@ -143,7 +150,7 @@ class _Importing:
             return [ImportOutcome(str(found.path), "", REFUSED, _NOTHING, reason=reason)]
 
     def _source(self, catalogue: Catalogue, found: _Found, source: SourceFile) -> ImportOutcome:
-        importer = importer_for(source.head)
+        importer = importer_for(source.head, self._given)
         if importer is None:
             if found.named:
                 raise ImportRefusedError(f"{source.label}: {_unknown(source)}")
@@ -221,6 +228,9 @@ def _judge(
 
 def _unknown(source: SourceFile) -> str:
     head = source.head
+    known = skipped.reason(head)
+    if known is not None:
+        return known
     if head.columns:
         seen = f"{head.kind} with columns {', '.join(head.columns[:8])}"
         seen += ", …" if len(head.columns) > 8 else ""

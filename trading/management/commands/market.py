@@ -52,6 +52,9 @@ class Command(BaseCommand):
             metavar="TIME",
             help="IST; when files that do not say it themselves were known",
         )
+        importing.add_argument(
+            "--map", type=Path, metavar="FILE", help="a TOML map of columns, for files it fits"
+        )
         synth = actions.add_parser("synth", help="generate a synthetic market")
         add_synth_arguments(synth)
         status = actions.add_parser("status", help="what the store holds, every file checked")
@@ -97,6 +100,7 @@ class Command(BaseCommand):
                 paths=options["paths"],
                 dry_run=options["dry_run"],
                 known_at_us=options["known_at"],
+                column_map=options["map"],
                 progress=self.stderr.write,
             )
         if options["action"] == "synth":

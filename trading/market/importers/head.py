@@ -102,6 +102,7 @@ def file_head(connection: duckdb.DuckDBPyConnection, plain: Path) -> FileHead:
     if b"\x00" in start:
         return FileHead(BINARY, (), (), "")
     text, encoding = _decoded(start)
+    encoding = encoding.removesuffix("-sig")
     lines = tuple(text.splitlines()[:_LOOKED_AT_LINES])
     first = next((line for line in lines if line.strip(" ,\t")), "")
     if first.lstrip()[:1] in {"{", "["}:

@@ -6,18 +6,22 @@ from typing import TYPE_CHECKING, Protocol
 
 from trading.market.importers import (
     api_option_chain,
+    binance_stream,
     chain_2018,
     chain_minutes_2019,
     chain_snapshots,
     contract_history,
     daily_report,
+    dhan_series,
     expiry_calendar,
     holiday_master,
     index_close,
     index_futures,
     index_history,
     india_vix,
+    kite_ticks,
     legacy_bhavcopy,
+    mapped,
     participant_oi,
     reference_tables,
     site_option_chain,
@@ -58,17 +62,20 @@ class Importer(Protocol):
 
 IMPORTERS: tuple[Importer, ...] = (
     api_option_chain,
+    binance_stream,
     chain_2018,
     chain_minutes_2019,
     chain_snapshots,
     contract_history,
     daily_report,
+    dhan_series,
     expiry_calendar,
     holiday_master,
     index_close,
     index_futures,
     index_history,
     india_vix,
+    kite_ticks,
     legacy_bhavcopy,
     participant_oi,
     reference_tables,
@@ -76,9 +83,13 @@ IMPORTERS: tuple[Importer, ...] = (
     span_ranges,
     udiff_bhavcopy,
     volatility_file,
+    *mapped.built_in(),
 )
 
 
-def importer_for(head: FileHead) -> Importer | None:
-    """The importer of a file that begins so; None when nobody knows it."""
-    return next((importer for importer in IMPORTERS if importer.recognises(head)), None)
+def importer_for(head: FileHead, given: Importer | None = None) -> Importer | None:
+    """The importer of a file that begins so, the `given` one before all others; None when nobody
+    knows it.
+    """
+    asked = (given, *IMPORTERS) if given is not None else IMPORTERS
+    return next((importer for importer in asked if importer.recognises(head)), None)
