@@ -120,7 +120,7 @@ def stage(connection: duckdb.DuckDBPyConnection, source: SourceFile) -> None:
         source,
         names,
         header_rows=rows,
-        encoding="latin-1" if source.head.encoding == "latin-1" else "utf-8",
+        encoding="utf-8" if source.head.encoding.startswith("utf-8") else "latin-1",
         clean=cleaned,
     )
     legs = {side: _leg(side.upper()) for side in ("call", "put") if f"{side.upper()} OI" in names}

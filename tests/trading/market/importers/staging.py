@@ -2,34 +2,17 @@
 
 from __future__ import annotations
 
-import csv
-import gzip
+import tempfile
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-import duckdb
-
+from trading.market.importers.head import file_head, open_sources
 from trading.market.store import connect
 
 if TYPE_CHECKING:
-    from pathlib import Path
     from types import ModuleType
 
-
-class Head(NamedTuple):
-    kind: str
-    columns: tuple[str, ...]
-    lines: tuple[str, ...]
-    encoding: str | None
-    members: tuple[str, ...] = ()
-
-
-class Source(NamedTuple):
-    path: Path
-    plain: Path
-    digest: str
-    name: str
-    head: Head
-    known_at_us: int | None
+    from trading.market.importers.head import FileHead
 
 
 class Staged(NamedTuple):
@@ -50,36 +33,25 @@ class Staged(NamedTuple):
         return counts
 
 
-def read_head(path: Path) -> Head:
-    data = path.read_bytes()
-    if data[:4] == b"PAR1":
-        with duckdb.connect() as connection:
-            rows = connection.execute(f"DESCRIBE FROM '{path}'").fetchall()
-        return Head("parquet", tuple(row[0] for row in rows), (), None)
-    if data[:2] == b"\x1f\x8b":
-        data = gzip.decompress(data)
-    try:
-        text, encoding = data.decode("utf-8-sig"), "utf-8"
-    except UnicodeDecodeError:
-        text, encoding = data.decode("utf-8-sig", errors="replace"), "latin-1"
-    lines = tuple(text.splitlines()[:30])
-    if text.lstrip()[:1] in ("{", "["):
-        return Head("json", (), lines, encoding)
-    first = next(csv.reader(lines[:1]), [])
-    return Head("csv", tuple(name.strip() for name in first), lines, encoding)
+def read_head(path: Path) -> FileHead:
+    """The head of a file, unpacked where it is packed."""
+    with connect() as connection:
+        if path.suffix == ".gz":
+            with tempfile.TemporaryDirectory() as folder:
+                (source,) = open_sources(connection, path, Path(folder))
+                return source.head
+        return file_head(connection, path)
 
 
 def stage(
     importer: ModuleType, path: Path, tmp_path: Path, *, known_at_us: int | None = None
 ) -> Staged:
-    plain = path
-    if path.suffix == ".gz":
-        plain = tmp_path / path.stem
-        plain.write_bytes(gzip.decompress(path.read_bytes()))
-    head = read_head(path)
-    assert importer.recognises(head)
+    folder = tmp_path / "unpacked here"
+    folder.mkdir(exist_ok=True)
     with connect() as connection:
-        importer.stage(connection, Source(path, plain, "0" * 64, path.name, head, known_at_us))
+        (source,) = open_sources(connection, path, folder, known_at_us=known_at_us)
+        assert importer.recognises(source.head)
+        importer.stage(connection, source)
         found = {}
         for (name,) in connection.execute(
             "SELECT table_name FROM duckdb_tables() WHERE table_name LIKE 'staged_%'"

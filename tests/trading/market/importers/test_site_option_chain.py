@@ -109,7 +109,7 @@ def test_the_older_page_with_line_breaks_in_cells_and_charts_at_the_ends(tmp_pat
     )
     row = '"\n\t",7,-,3,-,"\n1,100.05\t",-,65,1099.95,1101.2,65,25000.00,-,-,-,-,-,-,-,-,-,-,"\n"'
     path = tmp_path / files.SITE_CHAIN.name
-    path.write_bytes(f"{header}\n{row}\n\xa0,".encode("latin-1"))
+    path.write_bytes(f"{header}\n{row}\n\xa0,and so on".encode("latin-1"))
     staged = stage(site_option_chain, path, tmp_path, known_at_us=SATURDAY)
     (found,) = staged.accepted("chain_snapshots")
     assert (found["call_last_paise"], found["call_oi_contracts"]) == (1_100_05, 7.0)
