@@ -11,8 +11,9 @@ from tests.market_rows import MINUTE_US, at, chain_rows, store_rows
 from tests.trading.market.conftest import MIDS, row, snapshot
 from trading.market.feed import days_with_data, frames
 from trading.market.frames import MarketFrame, check_frame
-from trading.market.services import market_import, market_synthesise
+from trading.market.services import market_import
 from trading.market.store import MarketStore
+from trading.market.synthetic.services import market_synthesise
 from trading.pricing.forward import parity_forward
 
 if TYPE_CHECKING:
