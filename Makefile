@@ -1,10 +1,10 @@
 # The commands of the house. Needs python3.11 (with its venv module) and make; everything else comes from pip wheels.
 #   make run     start everything, run a session on synthetic data, serve the site   (PORT=8000 VAR_DIR=var)
 #   make test    the whole suite, then the browser tests
-#   make soak    the faults of the log at full length (half an hour); docs/soak.md keeps the figures
+#   make soak    the faults of the log at full length (a quarter of an hour); docs/soak.md keeps the figures
 #   make bench   what it costs, beside a floor or a peer measured in the same run
 #   make picture   take the README's picture again
-#   make docs    write docs/events.md from the payload structs again
+#   make docs    write docs/events.md from the payload structs again, and the table of docs/causality.md
 #   make lint    what CI checks before the tests
 #   make setup   only install;   make clean   remove what can be made again (not var/)
 
@@ -60,6 +60,7 @@ picture: $(INSTALLED_DEV)
 
 docs: $(INSTALLED)
 	@$(VENV) manage.py log schema > docs/.events.md && mv docs/.events.md docs/events.md
+	@$(VENV) -m tests.trading.causality.catches
 
 lint: $(INSTALLED_DEV)
 	@exec .ci/lint

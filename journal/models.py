@@ -137,9 +137,47 @@ class MirrorPosition(models.Model):
         return f"{self.session_id}: line {self.line}"
 
 
-class RangeVerification(models.Model):
-    """One verification of a session's log, or of a part of it. The row says how it stands; Celery
-    only carries it.
+class LongWork(models.Model):
+    """Work that a worker of the site does for somebody: see `journal.long_work`. The row says how
+    it stands; Celery only carries it. A kind of work adds what is asked for, its states and what
+    makes two requests the same.
+    """
+
+    QUEUED, RUNNING, FAILED, STOPPED = "QUEUED", "RUNNING", "FAILED", "STOPPED"
+    ACTIVE = (QUEUED, RUNNING)
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    session = models.TextField()
+    state = models.TextField(default=QUEUED)
+    attempt = models.PositiveSmallIntegerField(default=1)  # 1 + requeues
+    done = models.PositiveBigIntegerField(default=0)  # lines or events behind it
+    total = models.PositiveBigIntegerField(default=0)  # 0 before they are counted
+    result = models.JSONField(null=True, blank=True)
+    error = models.TextField(blank=True, default="")
+    requested_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+"
+    )
+    stopped_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, blank=True, related_name="+"
+    )
+    created_at = models.DateTimeField()
+    heartbeat_at = models.DateTimeField()  # last sign of life; of what is queued, when it was sent
+    stop_requested_at = models.DateTimeField(null=True, blank=True)
+    started_at = models.DateTimeField(null=True, blank=True)
+    finished_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        abstract = True
+
+    @property
+    def active(self) -> bool:
+        """Whether it waits or runs."""
+        return self.state in self.ACTIVE
+
+
+class RangeVerification(LongWork):
+    """One verification of a session's log, or of a part of it, counted in lines; `result` is what
+    `journal.verifications` found.
     """
 
     class State(models.TextChoices):
@@ -150,31 +188,11 @@ class RangeVerification(models.Model):
         FAILED = "FAILED", "could not be read"
         STOPPED = "STOPPED", "stopped"
 
-    ACTIVE = (State.QUEUED, State.RUNNING)
-
-    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
-    session = models.TextField()
     asked = models.TextField()  # the range in words; the same words are the same range
     whole = models.BooleanField()  # everything, the durable head included
     first_line = models.PositiveBigIntegerField()
     last_line = models.PositiveBigIntegerField()  # of the whole: the head when it was asked for
     state = models.TextField(choices=State, default=State.QUEUED)
-    attempt = models.PositiveSmallIntegerField(default=1)  # 1 + requeues
-    done_lines = models.PositiveBigIntegerField(default=0)
-    total_lines = models.PositiveBigIntegerField(default=0)  # 0 before they are counted
-    result = models.JSONField(null=True, blank=True)  # what was found: see journal.verifications
-    error = models.TextField(blank=True, default="")
-    requested_by = models.ForeignKey(
-        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+"
-    )
-    stopped_by = models.ForeignKey(
-        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, blank=True, related_name="+"
-    )
-    created_at = models.DateTimeField()
-    heartbeat_at = models.DateTimeField()  # last sign of life; of a queued one, when it was sent
-    stop_requested_at = models.DateTimeField(null=True, blank=True)
-    started_at = models.DateTimeField(null=True, blank=True)
-    finished_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:
         constraints = [  # noqa: RUF012 - Django's own declaration
@@ -192,8 +210,3 @@ class RangeVerification(models.Model):
 
     def __str__(self) -> str:
         return f"{self.session}: {self.asked}"
-
-    @property
-    def active(self) -> bool:
-        """Whether it waits or runs."""
-        return self.state in self.ACTIVE

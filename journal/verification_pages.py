@@ -1,4 +1,4 @@
-"""What is asked about range verifications: the list, one with its progress, each file's last."""
+"""What is asked about range verifications: the list, one of them, each file's last."""
 
 from __future__ import annotations
 
@@ -19,7 +19,6 @@ if TYPE_CHECKING:
 
 PAGE_ROWS = 20
 LOOKED_BACK = 200  # finished verifications among which a file's last one is sought
-_STEPS = (0, 25, 50, 75, 100)
 
 State = RangeVerification.State
 
@@ -43,22 +42,6 @@ class VerificationList:
 
     rows: list[RangeVerification]
     older: UUID | None
-
-
-@dataclass(frozen=True, slots=True)
-class VerificationProgress:
-    """How far a verification is: per cent, lines a second, seconds left; None where it cannot be
-    known yet.
-    """
-
-    percent: int
-    lines_per_second: int | None
-    seconds_left: int | None
-
-    @property
-    def step(self) -> int:
-        """The last quarter passed: what is worth announcing."""
-        return max(step for step in _STEPS if step <= self.percent)
 
 
 def file_rows(*, session: str, var_dir: Path) -> list[FileRow]:
@@ -93,20 +76,6 @@ def verification_get(*, session: str, verification_id: UUID) -> RangeVerificatio
     if row is None:
         raise UnknownVerificationError(str(verification_id))
     return row
-
-
-def verification_progress(row: RangeVerification) -> VerificationProgress:
-    """Return how far a verification is, by what its row says."""
-    done, total = row.done_lines, row.total_lines
-    until = row.finished_at or row.heartbeat_at
-    seconds = (until - row.started_at).total_seconds() if row.started_at else 0.0
-    pace = done / seconds if done and seconds > 0 else None
-    running = row.state == State.RUNNING
-    return VerificationProgress(
-        percent=min(100, done * 100 // total) if total else 0,
-        lines_per_second=None if pace is None else round(pace),
-        seconds_left=round((total - done) / pace) if pace and running else None,
-    )
 
 
 def _file_row(status: FileStatus, recent: list[RangeVerification]) -> FileRow:

@@ -1,18 +1,14 @@
-"""What is done with range verifications: asked for, claimed, carried on, finished, stopped,
-requeued.
+"""What is done with range verifications: asked for, carried out, stopped; see
+`journal.long_work`.
 """
 
 from __future__ import annotations
 
 import logging
 from dataclasses import asdict, dataclass
-from datetime import timedelta
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from billiard.exceptions import SoftTimeLimitExceeded
-from django.db import transaction
-from django.db.models import F
 from kombu.exceptions import OperationalError
 
 from journal.log.errors import TamperedError
@@ -20,6 +16,17 @@ from journal.log.head import read_head
 from journal.log.session import day_name, log_names, session_directory
 from journal.log.status import UNREADABLE, file_statuses, without_directory
 from journal.log.verification import verify_range
+from journal.long_work import (
+    WorkEndedError,
+    WorkLostError,
+    WorkReporter,
+    WorkStoppedError,
+    work_claim,
+    work_finish,
+    work_request,
+    work_stop,
+    works_reap,
+)
 from journal.models import RangeVerification
 from journal.services import desk_record
 
@@ -33,9 +40,6 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("brahmastra.journal")
 
-MAX_ATTEMPTS = 3
-SILENCE = timedelta(seconds=60)  # without a sign of life for so long it has lost its worker
-WRITE_SECONDS = 1.0
 WHOLE = "whole session"
 
 State = RangeVerification.State
@@ -43,14 +47,6 @@ State = RangeVerification.State
 
 class VerificationRefusedError(Exception):
     """A verification was not started or stopped; the text says why."""
-
-
-class VerificationStoppedError(Exception):
-    """Somebody asked for the end of it."""
-
-
-class VerificationLostError(Exception):
-    """It is not ours any more: it was given to another worker, or ended."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,18 +103,8 @@ def range_verification_request(
         data={"session": session, "range": wanted.asked},
         var_dir=var_dir,
     )
-    while True:
-        with transaction.atomic():
-            # The constraint decides between two who ask at once; nobody's transaction breaks.
-            RangeVerification.objects.bulk_create([row], ignore_conflicts=True)
-            found = RangeVerification.objects.filter(
-                session=session, asked=wanted.asked, state__in=RangeVerification.ACTIVE
-            ).first()
-            if found is not None and found.pk == row.pk:
-                transaction.on_commit(partial(_send_verification, row.pk))
-        if found is not None:
-            return found
-        # What stood in the way has ended meanwhile.
+    same = {"session": session, "asked": wanted.asked}
+    return work_request(row=row, same=same, send=_send_verification)
 
 
 def range_verification_stop(*, verification_id: UUID, stopped_by: User, now: datetime) -> None:
@@ -126,76 +112,33 @@ def range_verification_stop(*, verification_id: UUID, stopped_by: User, now: dat
 
     Raises VerificationRefusedError when it has ended.
     """
-    rows = RangeVerification.objects.filter(pk=verification_id)
-    who = {"stopped_by": stopped_by, "stop_requested_at": now}
-    if rows.filter(state=State.QUEUED).update(state=State.STOPPED, finished_at=now, **who):
-        return
-    asked = rows.filter(state=State.RUNNING, stop_requested_at__isnull=True).update(**who)
-    if not asked and not rows.filter(state=State.RUNNING).exists():
-        raise VerificationRefusedError("This verification has ended; there is nothing to stop.")
-
-
-def range_verification_claim(*, verification_id: UUID, now: datetime) -> RangeVerification | None:
-    """Take a waiting verification; None when somebody else has it or it has ended."""
-    claimed = RangeVerification.objects.filter(pk=verification_id, state=State.QUEUED).update(
-        state=State.RUNNING, started_at=now, heartbeat_at=now, done_lines=0, total_lines=0
-    )
-    return RangeVerification.objects.get(pk=verification_id) if claimed else None
-
-
-def range_verification_progress(
-    *, row: RangeVerification, done: int, total: int, now: datetime
-) -> None:
-    """Write how far our attempt is: lines behind us and in all.
-
-    Raises VerificationLostError when it is not ours any more, VerificationStoppedError when
-    somebody asked for its end.
-    """
-    ours = RangeVerification.objects.filter(pk=row.pk, attempt=row.attempt, state=State.RUNNING)
-    if not ours.update(done_lines=done, total_lines=total, heartbeat_at=now):
-        raise VerificationLostError(str(row.pk))
-    if ours.filter(stop_requested_at__isnull=False).exists():
-        raise VerificationStoppedError(str(row.pk))
-
-
-def range_verification_finish(
-    *,
-    row: RangeVerification,
-    state: RangeVerification.State,
-    now: datetime,
-    result: dict[str, Any] | None = None,
-    error: str = "",
-) -> bool:
-    """End our attempt; False when it is not ours any more."""
-    changed = {"state": state, "finished_at": now, "heartbeat_at": now, "error": error}
-    if result is not None:
-        changed["result"] = result
-    if state == State.HOLDS and result is not None:
-        changed |= {"done_lines": result["lines"], "total_lines": result["lines"]}
-    ours = RangeVerification.objects.filter(pk=row.pk, attempt=row.attempt, state=State.RUNNING)
-    return bool(ours.update(**changed))
+    try:
+        work_stop(model=RangeVerification, work_id=verification_id, stopped_by=stopped_by, now=now)
+    except WorkEndedError:
+        words = "This verification has ended; there is nothing to stop."
+        raise VerificationRefusedError(words) from None
 
 
 def range_verification_execute(*, verification_id: UUID, means: VerifierMeans) -> None:
     """Claim a verification, carry it out and write what was found; nothing when none waits."""
-    row = range_verification_claim(verification_id=verification_id, now=means.now())
+    row = work_claim(model=RangeVerification, work_id=verification_id, now=means.now())
     if row is None:
         return
     directory = session_directory(means.var_dir, row.session)
 
     def finish(state: RangeVerification.State, **found: Any) -> None:
-        range_verification_finish(row=row, state=state, now=means.now(), **found)
+        work_finish(row=row, state=state, now=means.now(), **found)
 
     try:
         verified = verify_range(
             directory,
             first_line=None if row.whole else row.first_line,
             last_line=None if row.whole else row.last_line,
-            progress=_VerificationReporter(row, means).tell,
+            progress=WorkReporter(row, means.clock, means.now).tell,
         )
-    except VerificationLostError:
+    except WorkLostError:
         logger.warning("verification %s attempt %d: another has it", row.pk, row.attempt)
-    except VerificationStoppedError:
+    except WorkStoppedError:
         finish(State.STOPPED)
     except SoftTimeLimitExceeded:
         finish(State.FAILED, error="it took longer than a verification may")
@@ -207,43 +150,12 @@ def range_verification_execute(*, verification_id: UUID, means: VerifierMeans) -
         finish(State.FAILED, error=f"the verification broke: {type(error).__name__}: {error}")
         raise
     else:
-        finish(State.HOLDS, result=asdict(verified))
+        finish(State.HOLDS, result=asdict(verified), done=verified.lines)
 
 
 def range_verifications_reap(*, now: datetime) -> list[UUID]:
-    """Requeue the running verifications whose worker has gone silent, and send the waiting ones
-    again that no worker took while none was busy; return those sent.
-    """
-    rows = RangeVerification.objects.order_by("created_at", "id")
-    silent = rows.filter(heartbeat_at__lt=now - SILENCE)
-    sent = [row.pk for row in silent.filter(state=State.RUNNING) if _requeue(row, now)]
-    busy = rows.filter(state=State.RUNNING, heartbeat_at__gte=now - SILENCE).exists()
-    if not busy:
-        sent += [
-            row.pk
-            for row in silent.filter(state=State.QUEUED)
-            if _unchanged(row).update(heartbeat_at=now)  # their message is lost
-        ]
-    for verification_id in sent:
-        transaction.on_commit(partial(_send_verification, verification_id))
-    return sent
-
-
-class _VerificationReporter:
-    """Writes the progress of a verification, at most once a second."""
-
-    def __init__(self, row: RangeVerification, means: VerifierMeans) -> None:
-        self._row = row
-        self._means = means
-        self._next = means.clock()
-
-    def tell(self, done: int, total: int) -> None:
-        clock = self._means.clock()
-        if clock >= self._next:
-            self._next = clock + WRITE_SECONDS
-            range_verification_progress(
-                row=self._row, done=done, total=total, now=self._means.now()
-            )
+    """Give verifications that lost their worker to another; return those sent."""
+    return works_reap(model=RangeVerification, now=now, send=_send_verification)
 
 
 def _range(directory: Path, day: str | None, lines: tuple[str, str] | None) -> Range:
@@ -299,28 +211,6 @@ def _contradiction(error: TamperedError) -> dict[str, Any]:
         "expected": error.expected,
         "found": error.found,
     }
-
-
-def _unchanged(row: RangeVerification) -> Any:
-    """Match a row only as it was read: of two reapers one acts."""
-    return RangeVerification.objects.filter(
-        pk=row.pk, state=row.state, attempt=row.attempt, heartbeat_at=row.heartbeat_at
-    )
-
-
-def _requeue(row: RangeVerification, now: datetime) -> bool:
-    """Give a verification that lost its worker another chance; end it when somebody stopped it, or
-    it has had enough of them.
-    """
-    if row.stop_requested_at is not None:
-        _unchanged(row).update(state=State.STOPPED, finished_at=now)
-        return False
-    if row.attempt >= MAX_ATTEMPTS:
-        words = f"its worker died {row.attempt} times"
-        _unchanged(row).update(state=State.FAILED, finished_at=now, error=words)
-        return False
-    again = {"state": State.QUEUED, "attempt": F("attempt") + 1, "heartbeat_at": now}
-    return bool(_unchanged(row).update(**again))
 
 
 def _send_verification(verification_id: UUID) -> None:

@@ -31,13 +31,13 @@ from journal.verification_pages import (
     file_rows,
     verification_get,
     verification_list,
-    verification_progress,
 )
 from journal.verifications import (
     VerificationRefusedError,
     range_verification_request,
     range_verification_stop,
 )
+from journal.work_pages import WorkFace, work_context
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
@@ -52,6 +52,13 @@ ASKERS = (Role.OPERATOR, Role.COMPLIANCE)
 # Daphne takes into memory whatever it is given, read by the browser or not: bytes go out no faster
 # than an ordinary line takes them.
 PACE_BYTES_PER_SECOND = 32 * 2**20
+_VERIFICATION = WorkFace(
+    noun="verification",
+    counted="lines",
+    beginning="Begun",
+    state_template="journal/verification_state.html",
+    outcome_template="journal/verification_outcome.html",
+)
 
 
 @require_safe
@@ -185,15 +192,16 @@ def verification_detail(request: HttpRequest, session: str, verification_id: UUI
         row = verification_get(session=session, verification_id=verification_id)
     except UnknownVerificationError:
         raise Http404 from None
-    progress = verification_progress(row)
     fragment = _is_fragment(request)
-    context = {
-        "row": row,
-        "progress": progress,
-        "may_stop": _may_ask(request),
-        "announce": fragment and request.GET.get("said") != str(progress.step),
-    }
-    template = "journal/verification_fragment.html" if fragment else "journal/verification.html"
+    context = work_context(
+        row=row,
+        face=_VERIFICATION,
+        url=reverse("journal:verification-detail", args=[session, verification_id]),
+        stop_url=reverse("journal:verification-stop", args=[session, verification_id]),
+        may_stop=_may_ask(request),
+        said=request.GET.get("said", "") if fragment else None,
+    )
+    template = "journal/work_fragment.html" if fragment else "journal/verification.html"
     return _rendered(request, template, context)
 
 

@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from uuid import UUID
 
 PAGE_RUNS = 50
-_STEPS = (0, 25, 50, 75, 100)
 
 State = ReplayRun.State
 
@@ -35,25 +34,6 @@ class RunPage:
     runs: list[ReplayRun]
     sessions: list[str]
     older: UUID | None
-
-
-@dataclass(frozen=True, slots=True)
-class RunProgress:
-    """How far a run is: per cent, the last sign of life (µs UTC), events a second over all ways,
-    seconds left; None where it cannot be known yet.
-    """
-
-    percent: int
-    done: int
-    total: int
-    at_us: int
-    events_per_second: int | None
-    seconds_left: int | None
-
-    @property
-    def step(self) -> int:
-        """The last quarter passed: what is worth announcing."""
-        return max(step for step in _STEPS if step <= self.percent)
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,30 +73,11 @@ def replayable_sessions(*, var_dir: Path) -> list[str]:
 
 def run_get(*, run_id: UUID) -> ReplayRun:
     """Return a run with its people; one query. Raises UnknownRunError."""
-    runs = ReplayRun.objects.select_related("requested_by", "cancelled_by")
+    runs = ReplayRun.objects.select_related("requested_by", "stopped_by")
     run = runs.filter(pk=run_id).first()
     if run is None:
         raise UnknownRunError(str(run_id))
     return run
-
-
-def run_progress(run: ReplayRun) -> RunProgress:
-    """Return how far a run is, by what its row says."""
-    done, total = run.progress_seq, run.total_seq
-    until = run.finished_at or run.heartbeat_at
-    seconds = (until - run.started_at).total_seconds() if run.started_at else 0.0
-    pace = done / seconds if done and seconds > 0 else None
-    left = None
-    if pace is not None and run.state == State.RUNNING:
-        left = round((total - done) / pace)
-    return RunProgress(
-        percent=done * 100 // total if total else 0,
-        done=done,
-        total=total,
-        at_us=_us(until),
-        events_per_second=None if pace is None else round(pace),
-        seconds_left=left,
-    )
 
 
 def last_parity(*, session: str) -> Parity:

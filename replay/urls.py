@@ -11,5 +11,5 @@ urlpatterns = [
     path("", views.runs, name="runs"),
     path("start/", views.start, name="start"),
     path("<uuid:run_id>/", views.run_detail, name="run-detail"),
-    path("<uuid:run_id>/cancel/", views.cancel, name="cancel"),
+    path("<uuid:run_id>/stop/", views.stop, name="stop"),
 ]

@@ -1,4 +1,4 @@
-"""Replay runs: the list, one run with its progress, start and cancel."""
+"""Replay runs: the list, one run with its progress, start and stop."""
 
 from __future__ import annotations
 
@@ -9,24 +9,33 @@ from django.conf import settings
 from django.contrib import messages
 from django.http import Http404
 from django.shortcuts import redirect, render
+from django.urls import reverse
 from django.utils import timezone
 from django.utils.cache import patch_vary_headers
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST, require_safe
 
 from journal.access import Role, role_required, roles_of
-from replay.selectors import UnknownRunError, run_get, run_page, run_progress
+from journal.work_pages import WorkFace, work_context
+from replay.selectors import UnknownRunError, run_get, run_page
 from replay.services import (
     MAX_TIMES,
     ReplayRefusedError,
-    replay_run_cancel,
     replay_run_request,
+    replay_run_stop,
 )
 
 if TYPE_CHECKING:
     from django.http import HttpRequest, HttpResponse
 
 STARTERS = (Role.OPERATOR, Role.COMPLIANCE)
+_FACE = WorkFace(
+    noun="replay",
+    counted="events",
+    beginning="Checking the log's chain",
+    state_template="replay/run_state.html",
+    outcome_template="replay/run_outcome.html",
+)
 
 
 @require_safe
@@ -64,14 +73,15 @@ def run_detail(request: HttpRequest, run_id: UUID) -> HttpResponse:
     except UnknownRunError:
         raise Http404 from None
     fragment = request.htmx and not request.htmx.history_restore_request
-    progress = run_progress(run)
-    context = {
-        "run": run,
-        "progress": progress,
-        "may_cancel": _may_start(request),
-        "announce": fragment and request.GET.get("said") != str(progress.step),
-    }
-    template = "replay/run_fragment.html" if fragment else "replay/run.html"
+    context = work_context(
+        row=run,
+        face=_FACE,
+        url=reverse("replay:run-detail", args=[run_id]),
+        stop_url=reverse("replay:stop", args=[run_id]),
+        may_stop=_may_start(request),
+        said=request.GET.get("said", "") if fragment else None,
+    )
+    template = "journal/work_fragment.html" if fragment else "replay/run.html"
     response = render(request, template, context)
     patch_vary_headers(response, ("HX-Request",))
     return response
@@ -79,10 +89,10 @@ def run_detail(request: HttpRequest, run_id: UUID) -> HttpResponse:
 
 @require_POST
 @role_required(*STARTERS)
-def cancel(request: HttpRequest, run_id: UUID) -> HttpResponse:
+def stop(request: HttpRequest, run_id: UUID) -> HttpResponse:
     """Ask a run to stop."""
     try:
-        replay_run_cancel(run_id=run_id, cancelled_by=request.user, now=timezone.now())
+        replay_run_stop(run_id=run_id, stopped_by=request.user, now=timezone.now())
     except ReplayRefusedError as error:
         messages.warning(request, str(error))
     return redirect("replay:run-detail", run_id)

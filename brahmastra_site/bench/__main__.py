@@ -19,10 +19,17 @@ def main(arguments: list[str]) -> int:
     """Measure, print, write."""
     parser = argparse.ArgumentParser(prog="python -m brahmastra_site.bench", description=__doc__)
     parser.add_argument("--output", type=Path, default=REPOSITORY / "bench.json")
-    output: Path = parser.parse_args(arguments).output
+    parser.add_argument("--only", choices=[measure.__name__ for measure in FIGURES], nargs="+")
+    parser.add_argument(
+        "--events", type=int, default=200_000, help="of the log that is verified and searched"
+    )
+    given = parser.parse_args(arguments)
+    output: Path = given.output
     figures = []
-    with prepared_ground(_note) as ground:
+    with prepared_ground(_note, given.events) as ground:
         for measure in FIGURES:
+            if given.only and measure.__name__ not in given.only:
+                continue
             _note(f"Measuring: {measure.__name__.replace('_', ' ')}")
             figures.append(measure(ground))
     print("\n".join(table(figures)))  # noqa: T201 - the table is what it is for

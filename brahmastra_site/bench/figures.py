@@ -23,6 +23,7 @@ from brahmastra_site.bench.ground import Ground, seconds
 from brahmastra_site.bench.log_figures import (
     appending_through_the_tap,
     chaining,
+    chaining_small_events,
     commit_latency,
     following_the_chain,
     following_with_two_processes,
@@ -40,8 +41,9 @@ from journal.log.writer import LogWriter
 from replay.recording import read_recording
 from replay.runner import DayRunner
 from trading.market.calendar import ist_date
+from trading.market.categories import columns_of
 from trading.market.feed import frames
-from trading.market.store import CHAIN_SNAPSHOT_COLUMNS, MarketStore, connect, sql_text
+from trading.market.store import CHAIN_SNAPSHOTS, MarketStore, connect, sql_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -171,7 +173,7 @@ def building_frames(ground: Ground) -> Figure:
 
     def read_bare() -> None:
         named = ", ".join(f"'{sql_text(str(path))}'" for path in paths)
-        query = f"SELECT {', '.join(CHAIN_SNAPSHOT_COLUMNS)} FROM read_parquet([{named}])"  # noqa: S608
+        query = f"SELECT {', '.join(columns_of(CHAIN_SNAPSHOTS))} FROM read_parquet([{named}])"  # noqa: S608
         with connect() as connection:
             connection.execute(query).fetchnumpy()
 
@@ -192,6 +194,7 @@ def _each(function: Callable[[Any], object], items: list[Any]) -> None:
 
 FIGURES = (
     chaining,
+    chaining_small_events,
     appending_through_the_tap,
     commit_latency,
     following_the_chain,

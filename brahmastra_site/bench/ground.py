@@ -31,6 +31,7 @@ class Ground:
     var_dir: Path
     environment: Mapping[str, str]
     lines: list[LogLine]
+    long_log_events: int
 
     @property
     def directory(self) -> Path:
@@ -52,7 +53,7 @@ class Ground:
 
 
 @contextmanager
-def prepared_ground(say: Callable[[str], None]) -> Iterator[Ground]:
+def prepared_ground(say: Callable[[str], None], long_log_events: int) -> Iterator[Ground]:
     """Make the ground, and remove it afterwards."""
     with tempfile.TemporaryDirectory(prefix="brahmastra-bench-") as name:
         var_dir = Path(name) / "var"
@@ -69,7 +70,7 @@ def prepared_ground(say: Callable[[str], None]) -> Iterator[Ground]:
                     command, cwd=REPOSITORY, env=environment, check=True, stdout=subprocess.DEVNULL
                 )
             directory = session_directory(var_dir, SESSION)
-            yield Ground(var_dir, used.environment, list(read_session(directory)))
+            yield Ground(var_dir, used.environment, list(read_session(directory)), long_log_events)
 
 
 def seconds(work: Callable[[], object], *, times: int = 3) -> float:

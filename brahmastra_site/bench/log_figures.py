@@ -12,7 +12,7 @@ import time
 from hashlib import sha256
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import orjson
 
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from brahmastra_site.bench.ground import Ground
 
 EVENTS = 200_000
+SMALL_EVENTS = 50_000
 DAYS = 2
 PUBLISHED = 64  # events a publication
 RATE = 5_000  # events a second while latency is measured
@@ -42,8 +43,17 @@ SOUGHT = 400
 
 def chaining(ground: Ground) -> Figure:
     """Encode, chain and assemble the lines of the session; the floor sorts keys and hashes."""
-    bodies = [line.body for line in ground.lines]
+    return _chaining("encode, chain and assemble", [line.body for line in ground.lines])
 
+
+def chaining_small_events(ground: Ground) -> Figure:
+    """The same of events of 400 bytes, where what is paid for each event weighs most."""
+    del ground
+    bodies = [signal(seq).body() for seq in range(1, SMALL_EVENTS)]
+    return _chaining("encode, chain and assemble, 400 bytes", bodies)
+
+
+def _chaining(name: str, bodies: list[dict[str, Any]]) -> Figure:
     def ours() -> None:
         previous = GENESIS
         for number, body in enumerate(bodies, 1):
@@ -59,7 +69,7 @@ def chaining(ground: Ground) -> Figure:
     count = len(bodies)
     beside = "orjson, keys sorted, and SHA-256"
     return Figure(
-        "encode, chain and assemble",
+        name,
         count / cpu_seconds(ours),
         "events/CPU s",
         beside,
@@ -176,12 +186,16 @@ def following_with_two_processes(ground: Ground) -> Figure:
 def seeking(ground: Ground) -> Figure:
     """Find events by seq and by time in a long log; the floor reads one block of 64 KiB there."""
     directory = _long_log(ground)
-    seqs = range(1, EVENTS, EVENTS // SOUGHT)
+    seqs = range(1, ground.long_log_events, ground.long_log_events // SOUGHT)
     ours = seconds(lambda: [_sought(directory, seq) for seq in seqs], times=1) / (2 * len(seqs))
     path = day_files(directory)[0]
     floor = seconds(lambda: [_read_block(path, seq) for seq in seqs]) / len(seqs)
     return Figure(
-        "find an event by seq or time", 1 / ours, "finds/s", "open and read 64 KiB", 1 / floor
+        f"find an event by seq or time among {ground.long_log_events:,}",
+        1 / ours,
+        "finds/s",
+        "open and read 64 KiB",
+        1 / floor,
     )
 
 
@@ -203,7 +217,7 @@ def _long_log(ground: Ground) -> Path:
     directory = ground.var_dir / "long"
     if day_files(directory):
         return directory
-    a_day = EVENTS // DAYS
+    a_day = ground.long_log_events // DAYS
     with LogWriter(directory, session="signals", number=1, clock=_now_us) as log:
         for day in range(DAYS):
             log.open_day(f"2026-01-0{day + 1}")

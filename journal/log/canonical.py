@@ -31,11 +31,8 @@ _STRICT = (
     | orjson.OPT_PASSTHROUGH_DATACLASS
     | orjson.OPT_PASSTHROUGH_DATETIME
 )
-# Inside a text a quotation mark always has a backslash before it, so what follows `":` without one
-# is the value of a member. Minus zero is left for the next way.
-_MEMBER = re.compile(rb'(?<!\\)":(?!-0\Z)-?\d+\Z')
-_LONGEST_WHOLE = 24  # bytes of `":` and the digits of a float that is printed without exponent
-_REST_OF_TEXT = re.compile(rb'(?:[^"\\]|\\.)*"(:?)')
+_BACKSLASH, _MINUS = b"\\-"
+_REST_OF_TEXT = re.compile(rb'[^"\\]*+(?:\\.[^"\\]*+)*+"(:?)')
 _MARK = b"\x01"  # never in JSON text
 _NOT_ASCII_MARKED = bytes(range(128)) + _MARK * 128
 _ENDS_OF_NUMBER = {b",", b"}", b"]", b""}
@@ -56,7 +53,7 @@ def canonical_bytes(value: Any) -> bytes:
         printed = orjson.dumps(value, option=_STRICT)
     except (TypeError, RecursionError):
         return _normalised_bytes(value)
-    text = _with_whole_members(printed) if b"." in printed else printed
+    text = _with_whole_members(printed) if b".0" in printed else printed
     return text if text is not None and _is_canonical(text) else _normalised_bytes(value)
 
 
@@ -64,17 +61,29 @@ def _with_whole_members(printed: bytes) -> bytes | None:
     """Return the text with `.0` taken off the integral floats that are members of an object; None
     when there may be others.
     """
-    pieces: list[bytes] = []
-    start, at = 0, printed.find(b".0")
-    while at >= 0:
-        after = at + 2
-        if printed[after : after + 1] in _ENDS_OF_NUMBER:
-            if not _MEMBER.search(printed, max(0, at - _LONGEST_WHOLE), at):
-                return None
-            pieces.append(printed[start:at])
-            start = after
-        at = printed.find(b".0", after)
-    return b"".join([*pieces, printed[start:]]) if pieces else printed
+    before, *rest = printed.split(b".0")
+    pieces = [before]
+    for piece in rest:
+        if piece[:1] not in _ENDS_OF_NUMBER:
+            pieces.append(b".0")
+        elif not _ends_whole_member(before):
+            return None
+        pieces.append(piece)
+        before = piece
+    return b"".join(pieces)
+
+
+def _ends_whole_member(printed: bytes) -> bool:
+    """Tell whether a text ends with a member's whole number that is not minus zero.
+
+    Inside a text a quotation mark always has a backslash before it, so what follows `":` without
+    one is the value of a member.
+    """
+    colon = printed.rfind(b'":')
+    if colon < 0 or printed[colon - 1] == _BACKSLASH:
+        return False
+    digits = printed[colon + 2 :]
+    return digits.isdigit() or (digits[1:].isdigit() and digits[0] == _MINUS and digits != b"-0")
 
 
 def _is_canonical(printed: bytes) -> bool:

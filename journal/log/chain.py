@@ -22,6 +22,7 @@ _HEAD = b'{"event":'
 _HASH = b',"hash":"'
 _PREV = b'","prev":"'
 _TAIL = b'"}\n'
+_LINE = b'{"event":%b,"hash":"%b","prev":"%b"}\n'
 TAIL_LENGTH = len(_HASH) + 64 + len(_PREV) + 64 + len(_TAIL)
 
 
@@ -37,11 +38,7 @@ def chained_hash(previous: bytes, event: bytes) -> bytes:
 
 def line_bytes(*, event: bytes, digest: bytes, previous: bytes) -> bytes:
     """Return the stored line, newline included."""
-    return b'{"event":%b,"hash":"%b","prev":"%b"}\n' % (
-        event,
-        digest.hex().encode(),
-        previous.hex().encode(),
-    )
+    return _LINE % (event, hexlify(digest), hexlify(previous))
 
 
 def split_line(raw: bytes) -> tuple[bytes, str, str]:
@@ -107,24 +104,19 @@ class ChainRun:
     broken: bytes | None
 
 
-def follow_chain(
-    lines: Iterable[bytes], previous: bytes = GENESIS, *, limit: int | None = None
-) -> ChainRun:
-    """Check stored lines against the chain by slicing and hashing alone, up to `limit` bytes.
+def follow_chain(lines: Iterable[bytes]) -> ChainRun:
+    """Check stored lines against a chain that starts with them, by slicing and hashing alone.
 
-    One loop without calls of our own: it costs little more than the hashing.
+    One loop without calls of our own, each line compared with the line its event must make: it
+    costs little more than the hashing.
     """
-    head, stop = len(_HEAD), -1 if limit is None else limit
-    count, size, previous_hex = 0, 0, hexlify(previous)
+    start, end = len(_HEAD), -TAIL_LENGTH
+    count, size, previous, previous_hex = 0, 0, GENESIS, hexlify(GENESIS)
     for raw in lines:
-        if size == stop:
-            break
-        digest = sha256(previous + raw[head:-TAIL_LENGTH]).digest()
+        event = raw[start:end]
+        digest = sha256(previous + event).digest()
         digest_hex = hexlify(digest)
-        if not (
-            raw.endswith(_HASH + digest_hex + _PREV + previous_hex + _TAIL)
-            and raw.startswith(_HEAD)
-        ):
+        if raw != _LINE % (event, digest_hex, previous_hex):
             return ChainRun(count, size, previous, raw)
         previous, previous_hex = digest, digest_hex
         count += 1

@@ -45,7 +45,7 @@ EXPECTED: dict[str, tuple[int, ...]] = {
     "replay/": LOOK,
     "replay/start/": (302, 405, 405, 405, 405, 405),
     "replay/<uuid:run_id>/": (302, 403, 404, 404, 404, 404),
-    "replay/<uuid:run_id>/cancel/": (302, 405, 405, 405, 405, 405),
+    "replay/<uuid:run_id>/stop/": (302, 405, 405, 405, 405, 405),
     "journal/": LOOK,
     "journal/<slug:session>/": LOOK,
     "journal/<slug:session>/<int:seq>/": LOOK,

@@ -14,12 +14,9 @@ from playwright.sync_api import expect
 
 from journal.log.reader import read_session
 from journal.log.session import day_files
+from journal.long_work import work_claim, work_progress
 from journal.models import RangeVerification
-from journal.verifications import (
-    range_verification_claim,
-    range_verification_execute,
-    range_verification_progress,
-)
+from journal.verifications import range_verification_execute
 from tests.e2e.test_replay import assert_clean_at_every_width
 from tests.factories import told_log
 from tests.journal.test_verifications import flip, means
@@ -77,6 +74,7 @@ def test_filters_and_pages_live_in_the_address(enter: Enter, told: str, viewer: 
     page.go_back()
     expect(page.locator("tbody tr").first).to_have_id(str(second))
     page.go_back()
+    expect(page.locator("tbody tr").first).to_have_id(str(first))
     page.go_back()
     expect(page.locator("tbody tr").first).to_have_id(str(newest))
     expect(page.get_by_label("Kind")).to_have_value("")
@@ -160,9 +158,9 @@ def test_a_verification_followed_to_its_end(enter: Enter, told: str, operator: U
 
     # 2. A worker takes it: the page follows without being asked, and focus stays where it was.
     page.get_by_role("button", name="Stop this verification").focus()
-    claimed = range_verification_claim(verification_id=row.pk, now=timezone.now())
+    claimed = work_claim(model=RangeVerification, work_id=row.pk, now=timezone.now())
     assert claimed is not None
-    range_verification_progress(row=claimed, done=442, total=1196, now=timezone.now())
+    work_progress(row=claimed, done=442, total=1196, now=timezone.now())
     expect(page.locator("#run-words")).to_contain_text("36 % · 442 of 1,196 lines")
     expect(page.locator("#run-said")).to_have_text("25 %")
     expect(page.get_by_role("progressbar")).to_have_attribute("value", "36")

@@ -13,8 +13,9 @@ from axe_playwright_python.sync_playwright import Axe
 from django.utils import timezone
 from playwright.sync_api import expect
 
+from journal.long_work import work_claim, work_progress
 from replay.models import ReplayRun
-from replay.services import replay_run_claim, replay_run_execute, replay_run_progress
+from replay.services import replay_run_execute
 from tests.e2e.test_accessibility import RULES, WIDTHS
 from tests.replay.conftest import make_means
 
@@ -52,15 +53,15 @@ def test_a_replay_from_the_form_to_the_verdict(enter: Enter, told: str, operator
     assert_clean_at_every_width(page)
 
     # 2. A worker takes it: the page follows without being asked, and focus stays where it was.
-    page.get_by_role("button", name="Cancel this replay").focus()
-    run = replay_run_claim(run_id=ReplayRun.objects.get().pk, now=timezone.now())
+    page.get_by_role("button", name="Stop this replay").focus()
+    run = work_claim(model=ReplayRun, work_id=ReplayRun.objects.get().pk, now=timezone.now())
     assert run is not None
     moment = timezone.now() + timedelta(seconds=10)
-    replay_run_progress(run=run, done=370, total=1000, now=moment)
+    work_progress(row=run, done=370, total=1000, now=moment)
     expect(page.locator("#run-words")).to_contain_text("37 % · ")
     expect(page.locator("#run-said")).to_have_text("25 %")
     expect(page.get_by_role("progressbar")).to_have_attribute("value", "37")
-    expect(page.get_by_role("button", name="Cancel this replay")).to_be_focused()
+    expect(page.get_by_role("button", name="Stop this replay")).to_be_focused()
     assert_clean_at_every_width(page)
 
     # 3. It ends: verdict and digests stand there, the button is gone, nothing is asked any more.
@@ -68,7 +69,7 @@ def test_a_replay_from_the_form_to_the_verdict(enter: Enter, told: str, operator
     replay_run_execute(run_id=run.pk, means=make_means(Path(os.environ["VAR_DIR"])))
     expect(page.get_by_role("heading", name="2 ways identical to the record")).to_be_visible()
     expect(page.locator("#run-said")).to_have_text("identical")
-    expect(page.get_by_role("button", name="Cancel this replay")).to_have_count(0)
+    expect(page.get_by_role("button", name="Stop this replay")).to_have_count(0)
     expect(page.locator("#run-progress[hx-trigger]")).to_have_count(0)
     assert_clean_at_every_width(page)
 

@@ -12,27 +12,30 @@ from billiard.exceptions import SoftTimeLimitExceeded
 from django.db import IntegrityError, connection, transaction
 from kombu.exceptions import OperationalError
 
+import journal.long_work as long_work
 from journal import verifications
 from journal.log.head import read_head
 from journal.log.session import day_files
+from journal.long_work import (
+    MAX_ATTEMPTS,
+    WorkLostError,
+    WorkStoppedError,
+    progress_of,
+    work_claim,
+    work_finish,
+    work_progress,
+)
 from journal.models import RangeVerification
 from journal.verification_pages import (
     UnknownVerificationError,
     file_rows,
     verification_get,
     verification_list,
-    verification_progress,
 )
 from journal.verifications import (
-    MAX_ATTEMPTS,
-    VerificationLostError,
     VerificationRefusedError,
-    VerificationStoppedError,
     VerifierMeans,
-    range_verification_claim,
     range_verification_execute,
-    range_verification_finish,
-    range_verification_progress,
     range_verification_request,
     range_verification_stop,
     range_verifications_reap,
@@ -68,7 +71,7 @@ def ask(user: User, log: Path, *, now: datetime = NOW, **what: Any) -> RangeVeri
 
 
 def claimed(user: User, log: Path, **what: Any) -> RangeVerification:
-    row = range_verification_claim(verification_id=ask(user, log, **what).pk, now=NOW)
+    row = work_claim(model=RangeVerification, work_id=ask(user, log, **what).pk, now=NOW)
     assert row is not None
     return row
 
@@ -239,7 +242,7 @@ def test_a_queue_that_does_not_answer_leaves_it_waiting(
 def test_a_sound_range_holds(operator: User, log: Path, what: dict[str, Any], lines: int) -> None:
     row = carried_out(ask(operator, log, **what), log)
     assert (row.state, row.error, row.finished_at) == (State.HOLDS, "", NOW)
-    assert row.result["lines"] == row.done_lines == row.total_lines == lines
+    assert row.result["lines"] == row.done == row.total == lines
 
 
 def test_the_whole_holds_to_the_published_head(operator: User, log: Path) -> None:
@@ -283,7 +286,7 @@ def test_a_file_that_cannot_be_opened_could_not_be_read(operator: User, log: Pat
 
 def test_it_is_carried_out_once(operator: User, log: Path) -> None:
     row = claimed(operator, log)
-    assert range_verification_claim(verification_id=row.pk, now=NOW) is None
+    assert work_claim(model=RangeVerification, work_id=row.pk, now=NOW) is None
     assert carried_out(row, log).state == State.RUNNING
 
 
@@ -291,13 +294,13 @@ def test_progress_is_written_in_lines(
     operator: User, log: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     told: list[tuple[int, int]] = []
-    write = verifications.range_verification_progress
+    write = long_work.work_progress
 
     def note(**given: Any) -> None:
         told.append((given["done"], given["total"]))
         write(**given)
 
-    monkeypatch.setattr(verifications, "range_verification_progress", note)
+    monkeypatch.setattr(long_work, "work_progress", note)
     range_verification_execute(verification_id=ask(operator, log).pk, means=hasty(log))
     assert told
     assert told == sorted(told)
@@ -308,9 +311,7 @@ def test_the_row_is_written_at_most_once_a_second(
     operator: User, log: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     told: list[int] = []
-    monkeypatch.setattr(
-        verifications, "range_verification_progress", lambda **given: told.append(given["done"])
-    )
+    monkeypatch.setattr(long_work, "work_progress", lambda **given: told.append(given["done"]))
     row = ask(operator, log)
     range_verification_execute(verification_id=row.pk, means=means(log, clock=lambda: 5.0))
     assert len(told) <= 1  # the clock stands still: the first sign of life and no other
@@ -354,11 +355,11 @@ def test_a_waiting_one_is_stopped_at_once(operator: User, compliance: User, log:
 
 def test_a_running_one_stops_at_its_next_sign_of_life(operator: User, log: Path) -> None:
     row = claimed(operator, log)
-    range_verification_progress(row=row, done=1, total=9, now=NOW)
+    work_progress(row=row, done=1, total=9, now=NOW)
     range_verification_stop(verification_id=row.pk, stopped_by=operator, now=NOW)
     range_verification_stop(verification_id=row.pk, stopped_by=operator, now=LATER)
-    with pytest.raises(VerificationStoppedError):
-        range_verification_progress(row=row, done=2, total=9, now=NOW)
+    with pytest.raises(WorkStoppedError):
+        work_progress(row=row, done=2, total=9, now=NOW)
     row.refresh_from_db()
     assert row.stop_requested_at == NOW
 
@@ -386,9 +387,9 @@ def test_a_silent_one_is_requeued_and_its_old_worker_has_lost_it(
     assert len(callbacks) == 1
     again = RangeVerification.objects.get(pk=row.pk)
     assert (again.state, again.attempt) == (State.QUEUED, 2)
-    with pytest.raises(VerificationLostError):
-        range_verification_progress(row=row, done=6, total=9, now=LATER)
-    assert not range_verification_finish(row=row, state=State.FAILED, now=LATER, error="late")
+    with pytest.raises(WorkLostError):
+        work_progress(row=row, done=6, total=9, now=LATER)
+    assert not work_finish(row=row, state=State.FAILED, now=LATER, error="late")
 
 
 def test_one_that_is_taken_away_is_not_finished(
@@ -412,7 +413,7 @@ def test_one_whose_workers_keep_dying_is_given_up(operator: User, log: Path) -> 
     for _ in range(MAX_ATTEMPTS - 1):
         now += timedelta(seconds=61)
         assert range_verifications_reap(now=now) == [row.pk]
-        assert range_verification_claim(verification_id=row.pk, now=now) is not None
+        assert work_claim(model=RangeVerification, work_id=row.pk, now=now) is not None
     assert range_verifications_reap(now=now + timedelta(seconds=61)) == []
     row.refresh_from_db()
     assert (row.state, row.error) == (State.FAILED, f"its worker died {MAX_ATTEMPTS} times")
@@ -429,9 +430,9 @@ def test_a_silent_one_that_was_stopped_is_not_started_again(operator: User, log:
 def test_a_lost_message_is_sent_again_when_no_worker_is_busy(operator: User, log: Path) -> None:
     waiting = ask(operator, log)
     busy = claimed(operator, log, day="2025-08-21")
-    range_verification_progress(row=busy, done=1, total=9, now=LATER)
+    work_progress(row=busy, done=1, total=9, now=LATER)
     assert range_verifications_reap(now=LATER) == []
-    range_verification_finish(row=busy, state=State.HOLDS, now=LATER, result={"lines": 1})
+    work_finish(row=busy, state=State.HOLDS, now=LATER, result={"lines": 1})
     assert range_verifications_reap(now=LATER) == [waiting.pk]
     assert range_verifications_reap(now=LATER) == []
 
@@ -481,10 +482,10 @@ def test_the_list_goes_by_key(operator: User, log: Path) -> None:
 
 def test_pace_and_rest_are_what_the_row_says(operator: User, log: Path) -> None:
     row = claimed(operator, log)
-    assert verification_progress(row).percent == 0
-    assert verification_progress(row).seconds_left is None
-    range_verification_progress(row=row, done=370, total=1000, now=NOW + timedelta(seconds=10))
+    assert progress_of(row).percent == 0
+    assert progress_of(row).seconds_left is None
+    work_progress(row=row, done=370, total=1000, now=NOW + timedelta(seconds=10))
     row.refresh_from_db()
-    progress = verification_progress(row)
+    progress = progress_of(row)
     assert (progress.percent, progress.step) == (37, 25)
-    assert (progress.lines_per_second, progress.seconds_left) == (37, 17)
+    assert (progress.per_second, progress.seconds_left) == (37, 17)

@@ -14,8 +14,8 @@ from journal import mirror
 from journal.log.packing import pack_day
 from journal.log.reader import read_session
 from journal.log.session import day_files
+from journal.long_work import work_claim, work_progress
 from journal.models import RangeVerification
-from journal.verifications import range_verification_claim, range_verification_progress
 from tests.journal.desk_bed import written
 from tests.journal.log_bed import write_log
 from tests.journal.test_verifications import LATER, NOW, ask, carried_out, flip
@@ -361,10 +361,10 @@ def test_a_running_one_is_followed_each_second_until_it_ends(
     asked = ask(operator, log)
     address = f"/journal/day1/verifications/{asked.pk}/"
     assert "Waiting for a worker since 2026-02-27 17:30:00 IST" in text_of(desk.get(address))
-    row = range_verification_claim(verification_id=asked.pk, now=NOW)
+    row = work_claim(model=RangeVerification, work_id=asked.pk, now=NOW)
     assert row is not None
-    assert "Begun 17:30:00 IST" in text_of(desk.get(address))
-    range_verification_progress(row=row, done=91, total=244, now=LATER)
+    assert "Begun · 17:30:00 IST" in text_of(desk.get(address))
+    work_progress(row=row, done=91, total=244, now=LATER)
     page = desk.get(address).content.decode()
     assert '<progress max="100" value="37" aria-labelledby="run-words">' in page
     assert 'hx-trigger="every 1s"' in page

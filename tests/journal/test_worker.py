@@ -19,9 +19,9 @@ from django.utils import timezone
 from brahmastra_site.launcher import children
 from brahmastra_site.launcher.environment import REPOSITORY, child_environment
 from journal.log.session import day_files
+from journal.long_work import SILENCE
 from journal.models import RangeVerification
 from journal.verifications import (
-    SILENCE,
     range_verification_stop,
     range_verifications_reap,
 )
@@ -99,7 +99,7 @@ def test_one_asked_for_on_the_site_is_carried_out_by_a_worker(
         row = ask(operator, log, now=timezone.now())
         await_row(row, lambda row: not row.active, var_dir)
     assert (row.state, row.error, row.attempt) == (State.HOLDS, "", 1)
-    assert row.done_lines == row.total_lines == 726
+    assert row.done == row.total == 726
 
 
 def test_a_worker_killed_in_mid_run_changes_nothing_in_the_result(

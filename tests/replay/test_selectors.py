@@ -8,6 +8,7 @@ from uuid import uuid4
 
 import pytest
 
+from journal.long_work import progress_of
 from replay.models import ReplayRun
 from replay.selectors import (
     PAGE_RUNS,
@@ -15,7 +16,6 @@ from replay.selectors import (
     last_parity,
     run_get,
     run_page,
-    run_progress,
 )
 from tests.replay.conftest import NOW, ask
 
@@ -81,27 +81,26 @@ def test_progress_has_per_cent_pace_and_what_is_left(operator: User) -> None:
         state=State.RUNNING,
         started_at=NOW,
         heartbeat_at=NOW + timedelta(seconds=10),
-        progress_seq=3_000,
-        total_seq=12_000,
+        done=3_000,
+        total=12_000,
     )
-    progress = run_progress(run)
+    progress = progress_of(run)
     assert (progress.percent, progress.step) == (25, 25)
-    assert (progress.events_per_second, progress.seconds_left) == (300, 30)
-    assert progress.at_us == round((NOW.timestamp() + 10) * 1e6)
+    assert (progress.per_second, progress.seconds_left) == (300, 30)
 
 
 def test_progress_of_what_has_not_begun_says_nothing_it_cannot_know(operator: User) -> None:
-    queued = run_progress(make_run(operator))
-    begun = run_progress(make_run(operator, state=State.RUNNING, started_at=NOW))
+    queued = progress_of(make_run(operator))
+    begun = progress_of(make_run(operator, state=State.RUNNING, started_at=NOW))
     for progress in (queued, begun):
         assert (progress.percent, progress.step) == (0, 0)
-        assert progress.events_per_second is None
+        assert progress.per_second is None
         assert progress.seconds_left is None
 
 
 def test_a_hundred_per_cent_is_only_the_end(operator: User) -> None:
-    run = make_run(operator, state=State.RUNNING, progress_seq=11_999, total_seq=12_000)
-    assert run_progress(run).percent == 99
+    run = make_run(operator, state=State.RUNNING, done=11_999, total=12_000)
+    assert progress_of(run).percent == 99
 
 
 # --- the word of the foot line --------------------------------------------------------------------
@@ -122,7 +121,7 @@ def test_parity_is_that_of_the_last_run_that_came_to_a_verdict(
 ) -> None:
     finished(operator, State.DIVERGED, result={"ways": []})
     good = finished(operator, State.SUCCEEDED, 60)
-    finished(operator, State.CANCELLED, 120)
+    finished(operator, State.STOPPED, 120)
     finished(operator, State.TIMED_OUT, 130)
     finished(operator, State.DIVERGED, 180, session="another", result={"ways": []})
     make_run(operator)

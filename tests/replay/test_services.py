@@ -12,22 +12,24 @@ from billiard.exceptions import SoftTimeLimitExceeded
 from django.db import IntegrityError, connection, transaction
 from kombu.exceptions import OperationalError
 
-import replay.services as services
+import journal.long_work as long_work
 from journal.log.head import read_head
 from journal.log.session import day_files
+from journal.long_work import (
+    MAX_ATTEMPTS,
+    WorkLostError,
+    WorkStoppedError,
+    work_claim,
+    work_finish,
+    work_progress,
+)
 from replay.models import ReplayRun
 from replay.recording import read_recording
 from replay.services import (
-    MAX_ATTEMPTS,
-    ReplayCancelledError,
-    ReplayLostError,
     ReplayRefusedError,
-    replay_run_cancel,
-    replay_run_claim,
     replay_run_execute,
-    replay_run_finish,
-    replay_run_progress,
     replay_run_request,
+    replay_run_stop,
     replay_runs_reap,
 )
 from tests.market_factory import DAYS, Rig
@@ -44,7 +46,7 @@ LATER = NOW + timedelta(seconds=61)
 
 
 def claimed(user: User, log: Path, **more: Any) -> ReplayRun:
-    run = replay_run_claim(run_id=ask(user, log, **more).pk, now=NOW)
+    run = work_claim(model=ReplayRun, work_id=ask(user, log, **more).pk, now=NOW)
     assert run is not None
     return run
 
@@ -68,10 +70,10 @@ def test_the_same_again_is_the_same_run_until_it_has_ended(
     first = ask(operator, short_log)
     assert ask(viewer, short_log, now=LATER).pk == first.pk
     assert ask(operator, short_log, times=3).pk != first.pk
-    replay_run_claim(run_id=first.pk, now=NOW)
+    work_claim(model=ReplayRun, work_id=first.pk, now=NOW)
     assert ask(operator, short_log).pk == first.pk
     first.refresh_from_db()
-    replay_run_finish(run=first, state=State.FAILED, now=NOW, error="x")
+    work_finish(row=first, state=State.FAILED, now=NOW, error="x")
     assert ask(operator, short_log).pk != first.pk
 
 
@@ -157,7 +159,7 @@ def test_a_run_is_carried_out_to_the_digests(operator: User, short_log: Path) ->
     digest = read_recording(short_log).digest
     assert run.result["digest"] == digest
     assert [way["digest"] for way in run.result["ways"]] == [digest, digest]
-    assert run.progress_seq == run.total_seq == 2 * run.result["events"]
+    assert run.done == run.total == 2 * run.result["events"]
 
 
 def test_a_divergence_is_kept_with_its_place(operator: User, short_log: Path) -> None:
@@ -207,7 +209,7 @@ def test_a_session_that_went_on_is_replayed_to_where_it_was(operator: User, tmp_
 def test_a_run_is_carried_out_once(operator: User, short_log: Path) -> None:
     """A message delivered twice, or late."""
     run = claimed(operator, short_log)
-    assert replay_run_claim(run_id=run.pk, now=NOW) is None
+    assert work_claim(model=ReplayRun, work_id=run.pk, now=NOW) is None
     replay_run_execute(run_id=run.pk, means=make_means(short_log.parent.parent))
     run.refresh_from_db()
     assert run.state == State.RUNNING
@@ -219,7 +221,7 @@ def test_of_many_workers_one_gets_the_run(operator: User, short_log: Path) -> No
 
     def claim(_: int) -> bool:
         try:
-            return replay_run_claim(run_id=run.pk, now=NOW) is not None
+            return work_claim(model=ReplayRun, work_id=run.pk, now=NOW) is not None
         finally:
             connection.close()
 
@@ -233,7 +235,7 @@ def test_too_long_is_timed_out(
     def too_long(**_: object) -> None:
         raise SoftTimeLimitExceeded
 
-    monkeypatch.setattr(services, "replay_run_progress", too_long)
+    monkeypatch.setattr(long_work, "work_progress", too_long)
     run = ask(operator, short_log)
     replay_run_execute(run_id=run.pk, means=make_means(short_log.parent.parent))
     run.refresh_from_db()
@@ -246,7 +248,7 @@ def test_a_bug_fails_the_run_and_is_not_swallowed(
     def broken(**_: object) -> None:
         raise ZeroDivisionError("oh")
 
-    monkeypatch.setattr(services, "replay_run_progress", broken)
+    monkeypatch.setattr(long_work, "work_progress", broken)
     run = ask(operator, short_log)
     with pytest.raises(ZeroDivisionError):
         replay_run_execute(run_id=run.pk, means=make_means(short_log.parent.parent))
@@ -264,7 +266,7 @@ def test_the_row_is_written_at_most_once_a_second(
     def note(**_: object) -> None:
         written.append(1.0)
 
-    monkeypatch.setattr(services, "replay_run_progress", note)
+    monkeypatch.setattr(long_work, "work_progress", note)
     run = ask(operator, short_log)
     replay_run_execute(run_id=run.pk, means=means)
     looks = next(seconds)
@@ -274,52 +276,50 @@ def test_the_row_is_written_at_most_once_a_second(
 # --- ended by people ------------------------------------------------------------------------------
 
 
-def test_a_waiting_run_is_cancelled_at_once(
+def test_a_waiting_run_is_stopped_at_once(
     operator: User, compliance: User, short_log: Path
 ) -> None:
     run = ask(operator, short_log)
-    replay_run_cancel(run_id=run.pk, cancelled_by=compliance, now=NOW)
+    replay_run_stop(run_id=run.pk, stopped_by=compliance, now=NOW)
     run.refresh_from_db()
-    assert (run.state, run.cancelled_by, run.finished_at) == (State.CANCELLED, compliance, NOW)
+    assert (run.state, run.stopped_by, run.finished_at) == (State.STOPPED, compliance, NOW)
     replay_run_execute(run_id=run.pk, means=make_means(short_log.parent.parent))
     run.refresh_from_db()
-    assert run.state == State.CANCELLED
+    assert run.state == State.STOPPED
 
 
 def test_a_running_run_stops_at_its_next_sign_of_life(
     operator: User, compliance: User, short_log: Path
 ) -> None:
     run = claimed(operator, short_log)
-    replay_run_progress(run=run, done=1, total=9, now=NOW)
-    replay_run_cancel(run_id=run.pk, cancelled_by=compliance, now=NOW)
-    replay_run_cancel(run_id=run.pk, cancelled_by=operator, now=LATER)  # a second click
-    with pytest.raises(ReplayCancelledError):
-        replay_run_progress(run=run, done=2, total=9, now=NOW)
+    work_progress(row=run, done=1, total=9, now=NOW)
+    replay_run_stop(run_id=run.pk, stopped_by=compliance, now=NOW)
+    replay_run_stop(run_id=run.pk, stopped_by=operator, now=LATER)  # a second click
+    with pytest.raises(WorkStoppedError):
+        work_progress(row=run, done=2, total=9, now=NOW)
     run.refresh_from_db()
-    assert (run.cancelled_by, run.cancel_requested_at) == (compliance, NOW)
+    assert (run.stopped_by, run.stop_requested_at) == (compliance, NOW)
 
 
-def test_a_cancelled_replay_ends_as_cancelled_without_a_result(
-    operator: User, short_log: Path
-) -> None:
+def test_a_stopped_replay_ends_as_stopped_without_a_result(operator: User, short_log: Path) -> None:
     run = ask(operator, short_log, times=4)
     means = make_means(short_log.parent.parent)
 
-    def cancel_when_running() -> Any:
+    def stop_when_running() -> Any:
         if ReplayRun.objects.filter(pk=run.pk, state=State.RUNNING).exists():
-            replay_run_cancel(run_id=run.pk, cancelled_by=operator, now=NOW)
+            replay_run_stop(run_id=run.pk, stopped_by=operator, now=NOW)
         return NOW
 
-    replay_run_execute(run_id=run.pk, means=make_means(means.var_dir, now=cancel_when_running))
+    replay_run_execute(run_id=run.pk, means=make_means(means.var_dir, now=stop_when_running))
     run.refresh_from_db()
-    assert (run.state, run.result) == (State.CANCELLED, None)
+    assert (run.state, run.result) == (State.STOPPED, None)
 
 
-def test_what_has_ended_cannot_be_cancelled(operator: User, short_log: Path) -> None:
+def test_what_has_ended_cannot_be_stopped(operator: User, short_log: Path) -> None:
     run = claimed(operator, short_log)
-    replay_run_finish(run=run, state=State.FAILED, now=NOW, error="x")
+    work_finish(row=run, state=State.FAILED, now=NOW, error="x")
     with pytest.raises(ReplayRefusedError, match="has ended"):
-        replay_run_cancel(run_id=run.pk, cancelled_by=operator, now=NOW)
+        replay_run_stop(run_id=run.pk, stopped_by=operator, now=NOW)
 
 
 # --- ended by accidents ---------------------------------------------------------------------------
@@ -329,7 +329,7 @@ def test_a_silent_run_is_requeued_and_its_old_worker_has_lost_it(
     operator: User, short_log: Path, django_capture_on_commit_callbacks: Any
 ) -> None:
     run = claimed(operator, short_log)
-    replay_run_progress(run=run, done=5, total=9, now=NOW)
+    work_progress(row=run, done=5, total=9, now=NOW)
     assert replay_runs_reap(now=NOW + timedelta(seconds=60)) == []
     with django_capture_on_commit_callbacks() as callbacks:
         assert replay_runs_reap(now=LATER) == [run.pk]
@@ -337,12 +337,12 @@ def test_a_silent_run_is_requeued_and_its_old_worker_has_lost_it(
     again = ReplayRun.objects.get(pk=run.pk)
     assert (again.state, again.attempt) == (State.QUEUED, 2)
     # The old worker was only slow: what it says and finds is not taken any more.
-    with pytest.raises(ReplayLostError):
-        replay_run_progress(run=run, done=6, total=9, now=LATER)
-    assert not replay_run_finish(run=run, state=State.FAILED, now=LATER, error="late")
-    assert replay_run_claim(run_id=run.pk, now=LATER) is not None
-    with pytest.raises(ReplayLostError):
-        replay_run_progress(run=run, done=7, total=9, now=LATER)
+    with pytest.raises(WorkLostError):
+        work_progress(row=run, done=6, total=9, now=LATER)
+    assert not work_finish(row=run, state=State.FAILED, now=LATER, error="late")
+    assert work_claim(model=ReplayRun, work_id=run.pk, now=LATER) is not None
+    with pytest.raises(WorkLostError):
+        work_progress(row=run, done=7, total=9, now=LATER)
 
 
 def test_a_run_that_is_taken_away_is_not_finished(
@@ -367,20 +367,20 @@ def test_a_run_whose_workers_keep_dying_is_given_up(operator: User, short_log: P
     for _ in range(MAX_ATTEMPTS - 1):
         now += timedelta(seconds=61)
         assert replay_runs_reap(now=now) == [run.pk]
-        assert replay_run_claim(run_id=run.pk, now=now) is not None
+        assert work_claim(model=ReplayRun, work_id=run.pk, now=now) is not None
     assert replay_runs_reap(now=now + timedelta(seconds=61)) == []
     run.refresh_from_db()
     assert (run.state, run.error) == (State.FAILED, f"its worker died {MAX_ATTEMPTS} times")
 
 
-def test_a_silent_run_that_was_cancelled_is_not_started_again(
+def test_a_silent_run_that_was_asked_to_stop_is_not_started_again(
     operator: User, short_log: Path
 ) -> None:
     run = claimed(operator, short_log)
-    replay_run_cancel(run_id=run.pk, cancelled_by=operator, now=NOW)
+    replay_run_stop(run_id=run.pk, stopped_by=operator, now=NOW)
     assert replay_runs_reap(now=LATER) == []
     run.refresh_from_db()
-    assert run.state == State.CANCELLED
+    assert run.state == State.STOPPED
 
 
 def test_a_waiting_run_whose_message_is_lost_is_sent_again_once_a_minute(
@@ -397,7 +397,7 @@ def test_a_waiting_run_whose_message_is_lost_is_sent_again_once_a_minute(
 def test_a_run_that_waits_its_turn_is_not_sent_again(operator: User, short_log: Path) -> None:
     waiting = ask(operator, short_log, times=3)
     busy = claimed(operator, short_log, times=2)
-    replay_run_progress(run=busy, done=1, total=9, now=LATER)
+    work_progress(row=busy, done=1, total=9, now=LATER)
     assert replay_runs_reap(now=LATER) == []
     waiting.refresh_from_db()
     assert waiting.heartbeat_at == NOW

@@ -10,8 +10,9 @@ import pytest
 
 from journal.live import LiveFigures
 from journal.log.session import day_files
+from journal.long_work import work_claim, work_progress
 from replay.models import ReplayRun
-from replay.services import replay_run_claim, replay_run_execute, replay_run_progress
+from replay.services import replay_run_execute
 from tests.replay.conftest import NOW, ask, make_means
 from tests.replay.forge import bodies, forge_event
 
@@ -55,7 +56,7 @@ def test_an_operator_starts_a_replay_and_lands_on_its_page(
     assert again["Location"] == response["Location"]
 
 
-def test_who_may_start_and_cancel(
+def test_who_may_start_and_stop(
     client: Client,
     operator: User,
     compliance: User,
@@ -76,7 +77,7 @@ def test_who_may_start_and_cancel(
         expected = 302 if allowed else 403
         start = client.post("/replay/start/", {"session": "day1", "times": "2"})
         assert start.status_code == expected, user
-        assert client.post(f"/replay/{run.pk}/cancel/").status_code == expected, user
+        assert client.post(f"/replay/{run.pk}/stop/").status_code == expected, user
         run.refresh_from_db()
         ReplayRun.objects.exclude(pk=run.pk).delete()
         ReplayRun.objects.filter(pk=run.pk).update(state=State.QUEUED)
@@ -91,7 +92,7 @@ def test_a_viewer_sees_and_finds_nothing_to_press(
         page = client.get(address)
         assert page.status_code == 200
         assert "/replay/start/" not in page.content.decode()
-        assert "Cancel this replay" not in page.content.decode()
+        assert "Stop this replay" not in page.content.decode()
 
 
 def test_a_stranger_is_refused(client: Client, stranger: User, site_log: Path) -> None:
@@ -247,20 +248,20 @@ def test_a_running_run_is_followed_each_second_until_it_ends(
     address = f"/replay/{asked.pk}/"
     assert "Waiting for a worker since 2026-02-27 17:30:00 IST" in words_of(client.get(address))
 
-    run = replay_run_claim(run_id=asked.pk, now=NOW)
+    run = work_claim(model=ReplayRun, work_id=asked.pk, now=NOW)
     assert run is not None
     assert "Checking the log's chain" in words_of(client.get(address)).replace("&#x27;", "'")
-    replay_run_progress(run=run, done=3_700, total=10_000, now=NOW + timedelta(seconds=10))
+    work_progress(row=run, done=3_700, total=10_000, now=NOW + timedelta(seconds=10))
     page = client.get(address).content.decode()
     assert '<progress max="100" value="37" aria-labelledby="run-words">' in page
     assert f'hx-get="{address}?said=25"' in page
     assert 'hx-trigger="every 1s"' in page
-    assert "Cancel this replay" in page
+    assert "Stop this replay" in page
 
     with django_assert_max_num_queries(3):
         fragment = client.get(f"{address}?said=25", headers=HTMX)
     text = words_of(fragment)
-    assert "37 % · 17:30:10 IST · 370 events/s · about 17 s left" in text
+    assert "37 % · 3,700 of 10,000 events · 17:30:10 IST · 370 events/s · about 17 s left" in text
     assert "<html" not in fragment.content.decode()
     assert "run-said" not in fragment.content.decode()  # nothing new to announce
     assert "HX-Request" in fragment["Vary"]
@@ -275,7 +276,7 @@ def test_a_running_run_is_followed_each_second_until_it_ends(
         r"\s+", " ", last
     )
     assert 'id="run-actions" hx-swap-oob="true"' in last
-    assert "Cancel this replay" not in last
+    assert "Stop this replay" not in last
     assert "ways identical to the record" in last
 
 
@@ -288,22 +289,22 @@ def test_a_requeued_run_says_so(
     assert "the worker of attempt 1 went silent" in words_of(client.get(f"/replay/{run.pk}/"))
 
 
-def test_cancelling_from_the_page(client: Client, operator: User, site_log: Path) -> None:
+def test_stopping_from_the_page(client: Client, operator: User, site_log: Path) -> None:
     run = ask(operator, site_log)
     client.force_login(operator)
-    page = client.post(f"/replay/{run.pk}/cancel/", follow=True)
-    assert "Cancelled by operator" in words_of(page)
-    again = client.post(f"/replay/{run.pk}/cancel/", follow=True)
-    assert "This replay has ended; there is nothing to cancel." in words_of(again)
+    page = client.post(f"/replay/{run.pk}/stop/", follow=True)
+    assert "Stopped by operator" in words_of(page)
+    again = client.post(f"/replay/{run.pk}/stop/", follow=True)
+    assert "This replay has ended; there is nothing to stop." in words_of(again)
 
 
-def test_a_running_run_that_was_cancelled_is_stopping(
+def test_a_running_run_asked_to_stop_is_stopping(
     client: Client, operator: User, site_log: Path
 ) -> None:
-    run = replay_run_claim(run_id=ask(operator, site_log).pk, now=NOW)
+    run = work_claim(model=ReplayRun, work_id=ask(operator, site_log).pk, now=NOW)
     assert run is not None
     client.force_login(operator)
-    client.post(f"/replay/{run.pk}/cancel/")
+    client.post(f"/replay/{run.pk}/stop/")
     assert "· stopping" in words_of(client.get(f"/replay/{run.pk}/"))
 
 
@@ -326,7 +327,7 @@ def test_a_run_that_took_too_long_says_how_far_it_came(
 ) -> None:
     run = ask(operator, site_log)
     ReplayRun.objects.filter(pk=run.pk).update(
-        state=State.TIMED_OUT, error="it took longer", finished_at=NOW, progress_seq=5, total_seq=9
+        state=State.TIMED_OUT, error="it took longer", finished_at=NOW, done=5, total=9
     )
     client.force_login(viewer)
     text = words_of(client.get(f"/replay/{run.pk}/"))

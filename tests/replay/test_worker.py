@@ -18,9 +18,10 @@ from django.utils import timezone
 
 from brahmastra_site.launcher import children
 from brahmastra_site.launcher.environment import REPOSITORY, child_environment
+from journal.long_work import SILENCE
 from replay.models import ReplayRun
 from replay.recording import read_recording
-from replay.services import SILENCE, replay_runs_reap
+from replay.services import replay_runs_reap
 from tests.replay.conftest import ask
 
 if TYPE_CHECKING:
@@ -71,7 +72,7 @@ def await_row(run: ReplayRun, what: Callable[[ReplayRun], bool], log: Path) -> R
             return run
         time.sleep(0.05)
     said = children.last_lines(log.parent.parent / "worker.log", 30)
-    pytest.fail(f"{run.state} {run.progress_seq}/{run.total_seq} {run.error}\n" + "\n".join(said))
+    pytest.fail(f"{run.state} {run.done}/{run.total} {run.error}\n" + "\n".join(said))
 
 
 @pytest.fixture(autouse=True)
@@ -96,7 +97,7 @@ def test_a_worker_killed_in_mid_run_changes_nothing_in_the_result(
     # 1. A worker is in the middle of a run.
     run = ask(operator, log, times=9, now=timezone.now())
     with worker(log) as first:
-        await_row(run, lambda row: 0 < row.progress_seq < row.total_seq, log)
+        await_row(run, lambda row: 0 < row.done < row.total, log)
         # 2. It dies without a word, with all its processes but the ways themselves.
         everyone = members_of(first.pid)
         ways = [p for p in everyone if "replay.day_process" in " ".join(p.cmdline())]

@@ -24,7 +24,8 @@ class Category(NamedTuple):
     @property
     def order(self) -> str:
         """The order of its rows in a file."""
-        return ", ".join(("available_at", *(name for name in self.key if name != "available_at")))
+        names = ("available_at", *(name for name in self.key if name != "available_at"))
+        return ", ".join(f'"{name}"' for name in names)
 
 
 COMMON_COLUMNS = {
@@ -230,6 +231,19 @@ CATEGORIES = (
         ("trade_date", "underlying"),
     ),
     Category(
+        "implied_volatilities",
+        "Implied volatilities",
+        "The implied volatility of an option as its source computed it, a fraction a year (null "
+        "where the source has a gap), with the price of the underlying beside it.",
+        {
+            **_CONTRACT,
+            "interval": "VARCHAR",  # 1m, 5m
+            "implied_volatility": "DOUBLE",
+            "underlying_paise": "BIGINT",
+        },
+        (*_CONTRACT_KEY, "interval", "as_of"),
+    ),
+    Category(
         "participant_oi",
         "Participant open interest",
         "Open contracts of each class of participant at the end of a day, in contracts.",
@@ -342,7 +356,8 @@ CATEGORIES = (
     _table(
         "sessions",
         "Sessions",
-        "The trading intervals of each market day, µs UTC.",
+        "The trading intervals of each market day, µs UTC; null where a later announcement took "
+        "the interval away.",
         {
             "day": "DATE",
             "interval": "BIGINT",
@@ -356,12 +371,14 @@ CATEGORIES = (
     _table(
         "expiries",
         "Expiries",
-        "Every expiry of an underlying; by_rule is the day before any holiday moved it.",
+        "Every expiry of an underlying as it was announced; by_rule is the day before any holiday "
+        "moved it, withdrawn that a later announcement took it away.",
         {
             "underlying": "VARCHAR",
             "expiry": "DATE",
             "by_rule": "DATE",
             "cycle": "VARCHAR",
+            "withdrawn": "BOOLEAN",
         },
         "underlying",
         "expiry",
@@ -369,8 +386,9 @@ CATEGORIES = (
     _table(
         "holidays",
         "Holidays",
-        "Days the market is shut, with the day each was announced.",
-        {"day": "DATE", "name": "VARCHAR", "announced_on": "DATE"},
+        "Days the market is shut, with the day each was announced (null: fixed by law) or, where "
+        "withdrawn, taken back.",
+        {"day": "DATE", "name": "VARCHAR", "announced_on": "DATE", "withdrawn": "BOOLEAN"},
         "day",
     ),
     _table(
@@ -408,17 +426,20 @@ CATEGORIES = (
     _table(
         "rates",
         "Charges",
-        "Rates of charges and taxes, in units of ten to the minus nine of their base.",
+        "Rates of charges and taxes, in units of ten to the minus nine of their base (of a paisa "
+        "an order, where the base is ORDER).",
         {
             "from": "DATE",
             "to": "DATE",
             "charge": "VARCHAR",
+            "levied_by": "VARCHAR",  # GOVERNMENT, SEBI, an exchange, a broker
             "instrument": "VARCHAR",
             "side": "VARCHAR",
             "base": "VARCHAR",
             "rate_e9": "BIGINT",
         },
         "charge",
+        "levied_by",
         "instrument",
         "side",
         "from",

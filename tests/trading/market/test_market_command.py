@@ -28,11 +28,11 @@ def test_import_reports_and_tells_its_progress(var_dir: Path, write_file: WriteF
     out, err = _market("import", path)
     assert f"{path}: imported, 4 of 4 rows, NIFTY 1 of 1 snapshots" in out
     assert "generation 1" in out
-    assert f"[1/1] {path}: reading" in err
+    assert f"[1/1] {path}: imported" in err
     assert (var_dir / "market" / "catalogue.json").exists()
     out, err = _market("import", path)
     assert "unchanged" in out
-    assert "imported before" in err
+    assert f"[1/1] {path}: unchanged" in err
 
 
 def test_a_dry_run_reports_and_writes_nothing(var_dir: Path, write_file: WriteFile) -> None:
@@ -49,7 +49,7 @@ def test_json_is_the_whole_report(var_dir: Path, write_file: WriteFile) -> None:
     assert report["outcomes"][0]["status"] == "imported"
     assert report["outcomes"][0]["counts"]["rejected"] == {"UNKNOWN_UNDERLYING": 4}
     status = json.loads(_market("status", "--json")[0])
-    assert status["sources"][0]["days"] == {"NIFTY": ["2025-08-29"]}
+    assert status["sources"][0]["days"] == {"chain_snapshots": {"NIFTY": ["2025-08-29"]}}
     assert status["root"] == str(var_dir / "market")
 
 
@@ -69,7 +69,7 @@ def test_synth_makes_the_default_days_and_status_says_so() -> None:
     ("arguments", "said"),
     [
         (("import", "/nowhere"), "/nowhere: no such file or directory"),
-        (("import", "/dev/null"), "/dev/null: not a Parquet file"),
+        (("import", "/dev/null"), "/dev/null: no importer knows it"),
         (("synth", "--from", "2027-01-04", "--to", "2027-01-05"), "outside the trading calendar"),
         (("synth", "--from", "2026-02-27", "--to", "2026-02-26"), "no market day"),
         (("synth", "--from", "soon"), "'soon' is not a date, expected YYYY-MM-DD"),
@@ -83,7 +83,8 @@ def test_bad_input_is_one_line_and_writes_nothing(
         _market(*arguments)
     assert said in str(refusal.value)
     assert "\n" not in str(refusal.value)
-    assert list(var_dir.iterdir()) == []
+    written = [path for path in var_dir.rglob("*") if path.is_file() and path.name != "lock"]
+    assert written == []
 
 
 def test_status_names_a_damaged_file(var_dir: Path, write_file: WriteFile) -> None:

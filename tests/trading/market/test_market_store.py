@@ -64,14 +64,15 @@ def test_the_same_bytes_under_another_name_change_nothing(
 def test_a_file_is_named_by_its_bytes_and_described(root: Path, write_file: WriteFile) -> None:
     path = write_file("chain.parquet", snapshot())
     market_import(root=root, paths=[path])
-    (entry,) = MarketStore(root).catalogue().entries
+    (made,) = MarketStore(root).catalogue().imports
+    (entry,) = made.entries
     assert entry.accepted.file == f"chain_snapshots/{entry.accepted.digest}.parquet"
     assert file_digest(root / entry.accepted.file) == entry.accepted.digest
-    assert entry.accepted.rows == entry.counts["accepted"] == 4
+    assert entry.accepted.rows == made.counts["accepted"] == 4
     assert (entry.source.file, entry.source.digest) == ("chain.parquet", file_digest(path))
     assert entry.days == {"NIFTY": ("2025-08-29",)}
     assert entry.ranges["available_at"][0] - entry.ranges["as_of"][0] == 70_000_000
-    assert (entry.importer, entry.importer_version, entry.generation) == ("chain_snapshots", 1, 1)
+    assert (made.importer, made.importer_version, made.generation) == ("chain_snapshots", 2, 1)
 
 
 def test_several_files_are_one_generation(root: Path, write_file: WriteFile) -> None:

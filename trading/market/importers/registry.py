@@ -1,0 +1,44 @@
+"""Every importer, in the order they are asked whether they know a file."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol
+
+from trading.market.importers import chain_snapshots, reference_tables
+
+if TYPE_CHECKING:
+    import duckdb
+
+    from trading.market.importers.head import FileHead, SourceFile
+
+
+class Importer(Protocol):
+    """What an importer's module holds; see trading.market.importers."""
+
+    @property
+    def NAME(self) -> str: ...  # noqa: N802 - a module's constant
+    @property
+    def VERSION(self) -> int: ...  # noqa: N802 - a module's constant
+    @property
+    def SOURCE_NAME(self) -> str: ...  # noqa: N802 - a module's constant
+    @property
+    def TITLE(self) -> str: ...  # noqa: N802 - a module's constant
+    @property
+    def CATEGORIES(self) -> tuple[str, ...]: ...  # noqa: N802 - a module's constant
+    @property
+    def CADENCE_US(self) -> int | None: ...  # noqa: N802 - a module's constant
+    @property
+    def REFUSALS(self) -> tuple[str, ...]: ...  # noqa: N802 - a module's constant
+    @property
+    def DROPS(self) -> tuple[str, ...]: ...  # noqa: N802 - a module's constant
+
+    def recognises(self, head: FileHead) -> bool: ...
+    def stage(self, connection: duckdb.DuckDBPyConnection, source: SourceFile) -> None: ...
+
+
+IMPORTERS: tuple[Importer, ...] = (chain_snapshots, reference_tables)
+
+
+def importer_for(head: FileHead) -> Importer | None:
+    """The importer of a file that begins so; None when nobody knows it."""
+    return next((importer for importer in IMPORTERS if importer.recognises(head)), None)
