@@ -68,8 +68,8 @@ def values(
 
 
 def time_value(forward: Array, strike: Array, deviation: Array) -> Array:
-    """The value of the out-of-the-money option of a strike, by parity the time value of both rights,
-    for a total standard deviation; about 1e-13 of itself exact however small it is.
+    """The value of the out-of-the-money option of a strike, by parity the time value of both
+    rights, for a total standard deviation; about 1e-13 of itself exact however small it is.
     """
     distance = np.abs(log_ratio(forward, strike))
     return np.sqrt(forward) * np.sqrt(strike) * normalised_value(distance, deviation)

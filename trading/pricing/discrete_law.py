@@ -9,7 +9,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from trading.pricing.elementary import Array
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from trading.pricing.elementary import Array
 
 
 def masses_of_calls(nodes: Array, calls: Array) -> Array:
@@ -49,7 +52,7 @@ def repaired(nodes: Array, laws: list[Array]) -> list[Array]:
 
 
 def spacing(nodes: Array) -> Array:
-    """Half the distance between the neighbours of each node, at the ends half that to the only one."""
+    """Half the distance between the neighbours of each node; at the ends, to the only one."""
     gaps = nodes[1:] - nodes[:-1]
     widths = np.empty(nodes.size)
     widths[0], widths[-1] = 0.5 * gaps[0], 0.5 * gaps[-1]

@@ -137,7 +137,7 @@ def logarithm(x: Array) -> Array:
 
 
 def log_ratio(above: Array, below: Array) -> Array:
-    """The logarithm of a ratio of positive numbers, exact to the last digits when they are close."""
+    """The logarithm of a ratio of positive numbers, exact to the last digits near one."""
     above, below = np.broadcast_arrays(
         np.asarray(above, dtype=np.float64), np.asarray(below, dtype=np.float64)
     )

@@ -1,5 +1,5 @@
-"""Fitting a surface to the quotes of all expiries at once: passes, the width of the kernel, and what
-is tried when a solver gives up.
+"""Fitting a surface to the quotes of all expiries at once: passes, the width of the kernel, and
+what is tried when a solver gives up.
 """
 
 from __future__ import annotations
@@ -29,6 +29,7 @@ from trading.pricing.quotes import ExpiryQuotes, Refusal, UsableQuotes, usable_q
 from trading.pricing.surface import Surface, surface_of
 
 if TYPE_CHECKING:
+    from trading.pricing.black_columns import Booleans
     from collections.abc import Sequence
 
 MISSES_ALLOWED = 0.01  # share of quotes outside their tolerance before a narrower kernel is tried
@@ -69,10 +70,15 @@ class QuoteFit(NamedTuple):
         """Distance from the mid in (floored) spreads, positive above it."""
         return (self.price - self.quotes.mid) / self.quotes.spread
 
-    def inside(self, margin: Array | float = 0.0) -> Array:
+    @property
+    def missed(self) -> int:
+        """How many prices lie outside their quote's tolerance."""
+        return self.quotes.count - int(np.count_nonzero(self.inside(self.quotes.tolerance)))
+
+    def inside(self, margin: Array | float = 0.0) -> Booleans:
         """Whether each price lies inside bid and ask, widened by a margin per unit of forward."""
         low, high = self.quotes.bid - margin, self.quotes.ask + margin
-        return np.asarray((self.price >= low) & (self.price <= high))
+        return (self.price >= low) & (self.price <= high)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -94,8 +100,9 @@ class Fit:
     @property
     def misses(self) -> float:
         """The share of quotes priced outside their tolerance."""
-        missed = sum(int((~f.inside(f.quotes.tolerance)).sum()) for f in self.quote_fits)
-        return missed / max(sum(f.quotes.count for f in self.quote_fits), 1)
+        return sum(f.missed for f in self.quote_fits) / max(
+            sum(f.quotes.count for f in self.quote_fits), 1
+        )
 
 
 class _Attempt(NamedTuple):
@@ -108,7 +115,7 @@ class _Attempt(NamedTuple):
 
     @property
     def misses(self) -> int:
-        return sum(int((~f.inside(f.quotes.tolerance)).sum()) for f in self.fits)
+        return sum(f.missed for f in self.fits)
 
 
 def fit_surface(

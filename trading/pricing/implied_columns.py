@@ -107,7 +107,7 @@ def implied_deviations(goal: Array, distance: Array) -> Array:
 
 
 def _start(goal: Array, distance: Array) -> tuple[Array, Array, Array]:
-    """A first deviation and a bracket: at the money the straight line, in the wings the inflection."""
+    """A first deviation and a bracket: at the money a straight line, else the inflection."""
     low = np.zeros_like(goal)
     high = np.full_like(goal, _WIDEST_DEVIATION)
     return np.maximum(np.sqrt(2.0 * distance), goal * SQRT_TWO_PI), low, high

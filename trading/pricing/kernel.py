@@ -7,6 +7,7 @@ from __future__ import annotations
 import math
 
 import numpy as np
+import numpy.typing as npt
 
 from trading.pricing.elementary import (
     SQRT_TWO_PI,
@@ -15,6 +16,8 @@ from trading.pricing.elementary import (
     logarithm,
     normal_cumulative,
 )
+
+Places = npt.NDArray[np.intp]
 
 _REACH = 8.5  # deviations beyond which time value and density are zero in double precision
 
@@ -67,10 +70,8 @@ def weighted(weights: Array, rows: Array) -> Array:
     return np.asarray(np.add.reduce(weights[:, None] * rows, axis=0))
 
 
-def _near(
-    nodes: Array, strikes: Array, width: float
-) -> tuple[tuple[np.ndarray, np.ndarray], Array]:
+def _near(nodes: Array, strikes: Array, width: float) -> tuple[tuple[Places, Places], Array]:
     """Where node and strike are close enough to matter, and the logarithm of their ratio there."""
     log_ratio = logarithm(nodes)[:, None] - logarithm(strikes)[None, :]
-    near = np.nonzero(np.abs(log_ratio) <= _REACH * width + 0.5 * width * width)
-    return near, log_ratio[near]
+    row, column = np.nonzero(np.abs(log_ratio) <= _REACH * width + 0.5 * width * width)
+    return (row, column), log_ratio[row, column]

@@ -7,7 +7,7 @@ same input gives the same vertex; another release of the solver may give another
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import highspy
 import numpy as np
@@ -39,7 +39,8 @@ SETTINGS: dict[str, str | int | bool] = {
 
 def solve(nodes: Array, usable: Sequence[UsableQuotes], rows: Sequence[PriceRows]) -> Solution:
     """The laws with the least weighted distance from the quotes."""
-    matrix, low, high, cost, upper, free = _statement(nodes, usable, rows)
+    matrix, low, high, cost, upper, unknowns = _statement(nodes, usable, rows)
+    free = np.arange(cost.size) < unknowns
     program = highspy.HighsLp()
     program.num_row_, program.num_col_ = matrix.shape
     program.col_cost_ = cost
@@ -50,7 +51,7 @@ def solve(nodes: Array, usable: Sequence[UsableQuotes], rows: Sequence[PriceRows
     program.a_matrix_.start_ = matrix.indptr
     program.a_matrix_.index_ = matrix.indices
     program.a_matrix_.value_ = matrix.data
-    solver = highspy.Highs()
+    solver: Any = highspy.Highs()  # type: ignore[no-untyped-call]
     for name, value in SETTINGS.items():
         solver.setOptionValue(name, value)
     solver.passModel(program)
@@ -67,11 +68,20 @@ def solve(nodes: Array, usable: Sequence[UsableQuotes], rows: Sequence[PriceRows
     return Solution(masses, solver.modelStatusToString(status), iterations, solver.getRunTime())
 
 
+class _Statement(NamedTuple):
+    matrix: csc_matrix
+    low: Array
+    high: Array
+    cost: Array
+    upper: Array
+    unknowns: int
+
+
 def _statement(
     nodes: Array, usable: Sequence[UsableQuotes], rows: Sequence[PriceRows]
-) -> tuple[csc_matrix, Array, Array, Array, Array, Array]:
-    """Rows: a quote in spreads, with slack up and down inside the half-spread and outside it; masses
-    that are not negative; calls at the nodes that never fall from an expiry to the next.
+) -> _Statement:
+    """Rows: a quote in spreads, with slack up and down inside the half-spread and outside it;
+    masses that are not negative; calls at the nodes that never fall from an expiry to the next.
     """
     inner = nodes.size - 2
     price_blocks, goals, half = [], [], []
@@ -108,4 +118,4 @@ def _statement(
     high = np.concatenate((goal, np.full(floor.size, infinite)))
     cost = np.concatenate((np.zeros(size), np.full(2 * count, MID_WEIGHT), np.full(2 * count, 1.0)))
     upper = np.concatenate((np.full(size, infinite), inside, inside, np.full(2 * count, infinite)))
-    return matrix, low, high, cost, upper, np.arange(cost.size) < size
+    return _Statement(matrix, low, high, cost, upper, size)

@@ -14,11 +14,11 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from trading.pricing.black_columns import Booleans
 from trading.pricing.elementary import SQRT_TWO_PI, Array, exponential, logarithm
 from trading.pricing.implied_columns import implied_deviations
 
 if TYPE_CHECKING:
+    from trading.pricing.black_columns import Booleans
     from collections.abc import Sequence
 
 DECIMALS = 12

@@ -5,9 +5,9 @@ cvxpy is a development dependency; the module is imported where it is asked for 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-import cvxpy
+import cvxpy as _untyped_cvxpy
 import numpy as np
 
 from trading.pricing.discrete_law import masses_of_calls
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from trading.pricing.least_squares import Shape
 
 TOLERANCE = 1e-11
+
+cvxpy: Any = _untyped_cvxpy
 
 
 def solve(nodes: Array, shapes: Sequence[Sequence[Shape]]) -> Solution:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from trading.pricing.black_columns import Greeks, greeks
-from trading.pricing.elementary import Array
+from trading.pricing.elementary import Array, exponential
 from trading.pricing.implied_columns import ImpliedVolatilities, implied_volatilities
 from trading.pricing.kernel import densities, exceedance, time_values, weighted
 
@@ -93,23 +93,18 @@ class Slice:
         high = np.full(p.shape, math.log(float(self.nodes[-1])) + 4.0)
         for _ in range(_BISECTIONS):
             middle = 0.5 * (low + high)
-            reached = self.cumulative(np.exp(middle)) >= p
+            reached = self.cumulative(exponential(middle)) >= p
             settled = (middle <= low) | (middle >= high)
             low, high = np.where(reached, low, middle), np.where(reached, middle, high)
             if settled.all():
                 break
-        return np.exp(high)
+        return np.asarray(exponential(high))
 
     def implied_volatility(self, strikes: Array) -> ImpliedVolatilities:
         """Black-76 volatilities of the out-of-the-money options."""
         strikes = _checked(strikes)
-        return implied_volatilities(
-            self.out_of_the_money(strikes),
-            np.ones(1),
-            strikes,
-            np.array([self.years]),
-            strikes >= 1,
-        )
+        price, years = self.out_of_the_money(strikes), np.array([self.years])
+        return implied_volatilities(price, np.ones(1), strikes, years, strikes >= 1.0)
 
     def greeks(self, strikes: Array, *, is_call: bool) -> Greeks:
         """Black-76 derivatives at the surface's own volatilities, per unit of forward.

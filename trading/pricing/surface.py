@@ -9,6 +9,7 @@ before. No butterfly and no calendar spread can be bought for less than nothing 
 from __future__ import annotations
 
 import hashlib
+import itertools
 import json
 import math
 from dataclasses import dataclass
@@ -142,8 +143,8 @@ def surface_of(
     Raises ValueError where they do not.
     """
     count = len(expiries)
-    rising = all(a < b for a, b in zip(years, years[1:], strict=False))
-    growing = all(a <= b for a, b in zip(variances, variances[1:], strict=False))
+    rising = all(a < b for a, b in itertools.pairwise(years))
+    growing = all(a <= b for a, b in itertools.pairwise(variances))
     shaped = len(years) == len(variances) == count and masses.shape == (count, nodes.size)
     if not (count and rising and years[0] > 0.0 and growing and shaped and 0.0 <= eta < 1.0):
         msg = "surface: needs rising times, variances that never decrease and a row of masses each"

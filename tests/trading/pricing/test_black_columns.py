@@ -25,14 +25,14 @@ def _one(x: float) -> np.ndarray:
 
 
 @given(
-    st.floats(1e2, 1e7),
-    st.floats(-0.5, 0.5),
-    st.floats(1e-4, 3.0),
-    st.floats(0.02, 2.0),
-    st.booleans(),
+    forward=st.floats(1e2, 1e7),
+    distance=st.floats(-0.5, 0.5),
+    years=st.floats(1e-4, 3.0),
+    volatility=st.floats(0.02, 2.0),
+    call=st.booleans(),
 )
 def test_values_agree_with_quantlib_and_the_scalar_function(
-    forward: float, distance: float, years: float, volatility: float, call: bool
+    forward: float, distance: float, years: float, volatility: float, *, call: bool
 ) -> None:
     strike = forward * math.exp(distance)
     ours = values(
@@ -114,7 +114,7 @@ def test_greeks_need_time_and_volatility() -> None:
 
 
 @pytest.mark.parametrize("call", [True, False])
-def test_first_and_second_derivatives_agree_with_quantlib(call: bool) -> None:
+def test_first_and_second_derivatives_agree_with_quantlib(*, call: bool) -> None:
     forward, years, volatility = 24_600.0, 0.08, 0.13
     for strike in (22_000.0, 24_600.0, 26_000.0):
         found = greeks(_one(forward), _one(strike), _one(years), _one(volatility), np.array([call]))
@@ -159,7 +159,7 @@ DIFFERENCES = [
 @pytest.mark.parametrize("call", [True, False])
 @pytest.mark.parametrize(("name", "of", "place", "sign"), DIFFERENCES)
 def test_every_derivative_is_the_difference_quotient(
-    name: str, of: str, place: int, sign: float, call: bool
+    name: str, of: str, place: int, sign: float, *, call: bool
 ) -> None:
     right = np.array([call])
 

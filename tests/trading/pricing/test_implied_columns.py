@@ -62,7 +62,7 @@ def test_the_volatility_comes_back(distance: float, volatility: float, years: fl
     strike = 100.0 * math.exp(distance)
     call = np.array([strike >= 100.0])
     price = values(_one(100.0), _one(strike), _one(years), _one(volatility), call)
-    if not 1e-250 < price.item():
+    if not price.item() > 1e-250:
         return
     solved = implied_volatilities(price, _one(100.0), _one(strike), _one(years), call)
     assert solved.value.item() == pytest.approx(volatility, rel=1e-9)
@@ -94,7 +94,7 @@ def test_it_agrees_with_the_scalar_function_and_vollib() -> None:
     ],
 )
 def test_each_element_without_a_volatility_is_named(
-    price: float, forward: float, strike: float, years: float, call: bool, status: str
+    price: float, forward: float, strike: float, years: float, *, call: bool, status: str
 ) -> None:
     solved = implied_volatilities(
         np.array([price, 10.0]),
