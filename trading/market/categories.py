@@ -219,6 +219,8 @@ CATEGORIES = (
             "underlying": "VARCHAR",
             "close_paise": "BIGINT",
             "previous_close_paise": "BIGINT",
+            "future_close_paise": "BIGINT",
+            "future_previous_close_paise": "BIGINT",
             "log_return": "DOUBLE",
             "previous_volatility_day": "DOUBLE",
             "volatility_day": "DOUBLE",
@@ -246,13 +248,14 @@ CATEGORIES = (
     Category(
         "participant_oi",
         "Participant open interest",
-        "Open contracts of each class of participant at the end of a day, in contracts.",
+        "Open contracts of each class of participant at the end of a day, in contracts, fractions "
+        "of one after a change of lot.",
         {
             "trade_date": "DATE",
             "participant": "VARCHAR",
             "instrument": "VARCHAR",  # INDEX_FUTURE, STOCK_FUTURE, INDEX_CALL, INDEX_PUT, …
-            "long_contracts": "BIGINT",
-            "short_contracts": "BIGINT",
+            "long_contracts": "DOUBLE",
+            "short_contracts": "DOUBLE",
         },
         ("trade_date", "participant", "instrument"),
     ),
@@ -267,6 +270,7 @@ CATEGORIES = (
             "price_scan_paise": "BIGINT",
             "volatility_scan_fraction": "DOUBLE",
             "underlying_paise": "BIGINT",
+            "future_paise": "BIGINT",
         },
         ("trade_date", "underlying"),
     ),

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from journal.log.manifest import DataFile
 from trading.market.calendar import CalendarError, calendar, instant_us, session_hours
 from trading.market.feeds.assembly import Assembly, Bar, Print
-from trading.market.feeds.chains import LEGS, snapshots
+from trading.market.feeds.chains import LEGS, ordered, snapshots
 from trading.market.feeds.end_of_day import (
     FUTURES,
     closes_of_day,
@@ -47,8 +47,6 @@ DEFAULT_EXPIRIES = 4
 DEFAULT_STRIKES_EACH_SIDE = 30
 _PRINT_CADENCE_US = 60_000_000
 _CHAIN_CADENCE_US = 60_000_000  # of a collection that states none
-# Descending, because NIFTY comes before BANKNIFTY.
-_CHAIN_ORDER = "available_at, underlying DESC, as_of, expiry, strike_paise"
 _BARS = {"spot_bars": "spot", "future_bars": "future"}
 _SOURCES = (CHAIN_SNAPSHOTS, *_BARS, "vix", "prints", "market_status")
 
@@ -70,13 +68,16 @@ def days_with_data(
     daily: bool = False,
 ) -> tuple[date, ...]:
     """The IST dates, ascending, on which a feed of any of the underlyings brings a chain: snapshots
-    of the day or, failing these, the end-of-day record of the day before. With `daily` only the
-    records count.
+    of the day or, failing these, the end-of-day record of the day before, unless that day had
+    snapshots itself. With `daily` only the records count.
     """
     guard = TimeGuard(store)
     days = end_of_day_days(guard, underlyings)
     if not daily:
-        days |= _days_with_snapshots(guard, underlyings)
+        seen = _days_with_snapshots(guard, underlyings)
+        # The record of a day that was seen while the market was open tells no one anything new.
+        days -= {calendar().next_market_day(day) for day in seen}
+        days |= seen
     return tuple(
         day
         for day in sorted(days)
@@ -221,8 +222,23 @@ def _entries_of_day(
         ]
         for category in _SOURCES[1:]
     }
-    found[CHAIN_SNAPSHOTS] = [e for e in chains if e.source.synthetic == synthetic]
+    found[CHAIN_SNAPSHOTS] = _closest(e for e in chains if e.source.synthetic == synthetic)
     return found
+
+
+def _closest(chains: Iterable[Entry]) -> list[Entry]:
+    """Of several collections of one day's chains the one that looked most often; two are never
+    mixed, because a frame between two of theirs would be of neither.
+    """
+    by_name: dict[str, list[Entry]] = {}
+    for entry in chains:
+        by_name.setdefault(entry.source.name, []).append(entry)
+    if not by_name:
+        return []
+    return min(
+        by_name.values(),
+        key=lambda group: (group[0].cadence_us or _CHAIN_CADENCE_US, group[0].source.name),
+    )
 
 
 class _Day:
@@ -288,7 +304,8 @@ class _Day:
         category: str,
         columns: Sequence[str],
         where: dict[str, Any] | None = None,
-        order: str = "",
+        *,
+        in_order: bool = True,
     ) -> Columns:
         first, past = _span(self._day)
         entries = self._entries[category]
@@ -301,7 +318,7 @@ class _Day:
             entries=entries,
             columns=columns,
             where=where,
-            order=order,
+            in_order=in_order,
         )
 
     def _chains(self, expiries: int, strikes_each_side: int) -> Iterator[_Observation]:
@@ -323,10 +340,11 @@ class _Day:
                 *LEGS,
             ),
             {"underlying": tuple(self._underlyings)},
-            _CHAIN_ORDER,
+            in_order=False,
         )
         if not columns:
             return
+        columns = ordered(columns)
         sources = [_frame_source(entry) for entry in entries]
         cadences = [entry.cadence_us or _CHAIN_CADENCE_US for entry in entries]
         for index, snapshot in snapshots(columns, sources, cadences, expiries, strikes_each_side):

@@ -159,13 +159,12 @@ def days_of(connection: duckdb.DuckDBPyConnection, category: str) -> dict[str, t
 def refuse_mixed(
     present: Sequence[Entry], source: StoredSource, category: str, days: Mapping[str, Sequence[str]]
 ) -> None:
-    """One market a day: recorded and synthetic data, two synthetic markets, or two collections of
-    chains are never mixed. Raises ImportRefusedError.
+    """One market a day: recorded and synthetic data, or two synthetic markets, are never mixed.
+    Raises ImportRefusedError.
     """
     for entry in present:
-        both = entry.source.synthetic or source.synthetic
-        alike = category == entry.category == CHAIN_SNAPSHOTS
-        if entry.source.family == source.family or not (both or alike):
+        recorded = not (entry.source.synthetic or source.synthetic)
+        if recorded or entry.source.family == source.family:
             continue
         shared = _shared_day(entry, category, days)
         if shared:

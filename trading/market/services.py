@@ -10,17 +10,13 @@ import msgspec
 
 from trading.market import importing
 from trading.market import store as market_store
-from trading.market.calendar import calendar
-from trading.market.categories import columns_of
-from trading.market.importers import ImportRefusedError, chain_snapshots
+from trading.market.importers import ImportRefusedError
 from trading.market.importers.head import open_sources
 from trading.market.importers.registry import importer_for
 from trading.market.store import Catalogue, MarketStore, StoredSource
-from trading.market.synthetic import market as synthetic
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
-    from datetime import date
+    from collections.abc import Callable, Sequence
 
     import duckdb
 
@@ -231,116 +227,6 @@ def _unknown(source: SourceFile) -> str:
     else:
         seen = f"{head.kind} file"
     return f"no importer knows it ({seen}); expected what `market formats` lists"
-
-
-def market_synthesise(
-    *,
-    root: Path,
-    seed: int,
-    from_date: date,
-    to_date: date,
-    progress: Callable[[str], None] = lambda _: None,
-) -> ImportReport:
-    """Generate the synthetic market of every market day from one date to another, both included.
-
-    One generation of the store, one file a day; a day generated before with the same seed changes
-    nothing. Raises ImportRefusedError for a range without market days, a seed that is not an
-    unsigned 64-bit number, and a day that holds other data; CalendarError outside the calendar.
-    """
-    if not 0 <= seed < 1 << 64:
-        msg = f"seed {seed} is out of range, expected 0 to {(1 << 64) - 1}"
-        raise ImportRefusedError(msg)
-    days = list(calendar().market_days(from_date, to_date))
-    if not days:
-        msg = f"no market day from {from_date} to {to_date}; expected a range that holds one"
-        raise ImportRefusedError(msg)
-    store = MarketStore(root)
-    outcomes: list[ImportOutcome] = []
-    made: list[Import] = []
-    with market_store.connect() as connection, store.exclusive() as catalogue:
-        for number, day in enumerate(days, start=1):
-            source = _synthetic_source(seed, day)
-            known = catalogue.find(source, synthetic.SOURCE_NAME, synthetic.GENERATOR_VERSION)
-            if known is None:
-                progress(f"[{number}/{len(days)}] {day}: generating, seed {seed}")
-                known = _synthetic_day(store, catalogue, connection, source, seed, day)
-                made.append(known)
-                status = GENERATED
-            else:
-                progress(f"[{number}/{len(days)}] {day}: generated before, unchanged")
-                status = UNCHANGED
-            outcomes.append(ImportOutcome(str(day), source.digest, status, known.counts))
-        if made:
-            catalogue = store.publish(catalogue, made)
-    return ImportReport(catalogue.generation, tuple(outcomes))
-
-
-def _synthetic_source(seed: int, day: date) -> StoredSource:
-    return StoredSource(
-        name=synthetic.SOURCE_NAME,
-        file=f"seed {seed}, {day}",
-        digest=synthetic.parameters_digest(seed, day),
-        synthetic=True,
-        seed=seed,
-        generator_version=synthetic.GENERATOR_VERSION,
-        mode=synthetic.MODE,
-    )
-
-
-def _synthetic_day(
-    store: MarketStore,
-    catalogue: Catalogue,
-    connection: duckdb.DuckDBPyConnection,
-    source: StoredSource,
-    seed: int,
-    day: date,
-) -> Import:
-    category = market_store.CHAIN_SNAPSHOTS
-    _stage_synthetic(connection, synthetic.day_columns(seed, day))
-    days = importing.days_of(connection, category)
-    importing.refuse_mixed(catalogue.entries, source, category, days)
-    counts = importing.counts_of(chain_snapshots, importing.outcomes(connection, [category]))
-    counts["snapshots"] = _snapshots(connection, [category])
-    return importing.write_import(
-        store,
-        connection,
-        source=source,
-        importer=synthetic.SOURCE_NAME,
-        importer_version=synthetic.GENERATOR_VERSION,
-        cadence_us=synthetic.CADENCE_US,
-        categories=[category],
-        counts=counts,
-    )
-
-
-def _stage_synthetic(
-    connection: duckdb.DuckDBPyConnection, indices: Iterator[tuple[str, dict[str, Any]]]
-) -> None:
-    """Put generated columns into the staging table, as an importer does."""
-    kinds = columns_of(market_store.CHAIN_SNAPSHOTS)
-    own = importing.own_columns(market_store.CHAIN_SNAPSHOTS)
-    types = ", ".join(f'"{name}" {kinds[name]}' for name in own)
-    connection.execute(
-        f"""
-        CREATE OR REPLACE TEMP TABLE staged_{market_store.CHAIN_SNAPSHOTS}
-        ({types}, source_row BIGINT, outcome VARCHAR, raw VARCHAR)
-        """
-    )
-    for underlying, columns in indices:
-        connection.register("generated", columns)
-        connection.execute(
-            f"""
-            INSERT INTO staged_{market_store.CHAIN_SNAPSHOTS} BY NAME
-            SELECT * REPLACE (CAST(expiry AS DATE) AS expiry),
-              as_of + {synthetic.RECEIPT_LAG_US} AS available_at,
-              as_of AS exchange_stamp,
-              as_of + {synthetic.RECEIPT_LAG_US} AS collection_stamp,
-              $underlying AS underlying
-            FROM generated
-            """,  # noqa: S608 - a constant
-            {"underlying": underlying},
-        )
-        connection.unregister("generated")
 
 
 def _files(paths: Sequence[Path]) -> list[_Found]:

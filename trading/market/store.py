@@ -217,7 +217,8 @@ class MarketStore:
         self.root.mkdir(parents=True, exist_ok=True)
         with (self.root / "lock").open("a") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
-            for leftover in (*self.root.glob("*/.writing-*"), *self.root.glob(".writing-*")):
+            # DuckDB writes a file under a name of its own first: tmp_, then ours.
+            for leftover in (*self.root.glob("*/*.writing-*"), *self.root.glob(".writing-*")):
                 leftover.unlink()
             self._written.clear()
             try:
@@ -258,6 +259,18 @@ class MarketStore:
         except BaseException:
             temporary.unlink(missing_ok=True)
             raise
+        _flush(folder)
+        stored = StoredFile(f"{category}/{digest}.parquet", digest, rows)
+        self._written.append(stored.file)
+        return stored
+
+    def adopt(self, temporary: Path, category: str, digest: str, rows: int) -> StoredFile:
+        """Take a file that was written beside the category's others, flushed, into the store,
+        inside `exclusive`; it is not listed until `publish`.
+        """
+        folder = self.root / category
+        temporary.chmod(0o644)
+        temporary.rename(folder / f"{digest}.parquet")
         _flush(folder)
         stored = StoredFile(f"{category}/{digest}.parquet", digest, rows)
         self._written.append(stored.file)

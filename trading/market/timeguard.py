@@ -87,18 +87,19 @@ class TimeGuard:
         entries: Sequence[Entry],
         columns: Sequence[str],
         where: Mapping[str, Any] | None = None,
-        order: str = "",
+        in_order: bool = True,
     ) -> Columns:
         """What became known from one instant until just before another, in the order it did: the
         stream a feed is made of, revisions and repetitions included.
 
-        `columns` may be SQL expressions of columns; `order` takes the place of the category's own.
+        `columns` may be SQL expressions of columns; without `in_order` the rows come as the files
+        have them.
         """
         conditions = ["available_at >= $from", "available_at < $past"]
         values = {"from": from_us, "past": past_us}
         wanted = [e for e in entries if _first_known(e) < past_us and _last_known(e) >= from_us]
         keys = ", ".join(f'"{name}"' for name in BY_NAME[_known(category)].key)
-        tail = f"ORDER BY {order or f'available_at, {keys}'}"
+        tail = f"ORDER BY available_at, {keys}" if in_order else ""
         return self._ask(category, wanted, columns, where, conditions, values, tail)
 
     def moments(

@@ -7,7 +7,6 @@ from __future__ import annotations
 from datetime import date
 from typing import TYPE_CHECKING, Any
 
-import msgspec
 import pytest
 
 from journal.log.reader import read_session
@@ -305,19 +304,13 @@ def test_a_halt_ends_with_its_day(tmp_path: Path) -> None:
 def test_two_lots_of_one_index_on_one_day_go_by_contract() -> None:
     """In January 2025 contracts of two lot sizes were traded side by side."""
     day = date(2025, 1, 2)
-    made = chain_frame("NIFTY", session_hours(day).open_us + MINUTE_US, 0.12)
-    blocks = [
-        msgspec.structs.replace(made.chain[0], expiry=expiry)
-        for expiry in ("2025-01-30", "2025-02-27")
-    ]
-    shown = msgspec.structs.replace(made, chain=tuple(blocks))
     opened = day_data(
         day,
         configuration=factory_configuration(),
         code_version="test",
-        feed=[MarketStatus("NIFTY", 0, "GAP", None), shown],
         known_at_us=session_hours(day).open_us,
         state={},
         state_digest="",
     )
-    assert opened["contracts"]["lot_sizes"]["NIFTY"] == {"2025-01-30": 25, "2025-02-27": 75}
+    lots = opened["contracts"]["lot_sizes"]["NIFTY"]
+    assert (lots["2025-01-30"], lots["2025-02-27"]) == (25, 75)

@@ -10,6 +10,8 @@ import pytest
 from django.core.management import CommandError, call_command
 
 from tests.trading.market.conftest import snapshot
+from trading.market.categories import CATEGORIES
+from trading.market.store import file_digest
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -59,7 +61,7 @@ def test_synth_makes_the_default_days_and_status_says_so() -> None:
     out, err = _market("synth", "--seed", "5")
     assert "2026-02-26: generated" in out
     assert "2026-02-27: generated" in out
-    assert "[2/2] 2026-02-27: generating, seed 5" in err
+    assert "[2/2] 2026-02-27: generated, seed 5" in err
     status = _market("status")[0]
     assert "SYNTHETIC seed 5, 2026-02-26: " in status
     assert "generation 1" in status
@@ -93,3 +95,23 @@ def test_status_names_a_damaged_file(var_dir: Path, write_file: WriteFile) -> No
     stored.write_bytes(b"PAR1")
     with pytest.raises(CommandError, match=stored.name):
         _market("status")
+
+
+def test_the_catalogue_names_every_category_with_what_is_held(
+    var_dir: Path, write_file: WriteFile
+) -> None:
+    empty = _market("catalogue")[0].splitlines()
+    assert len(empty) == len(CATEGORIES) + 1
+    assert all(line.endswith(": nothing") for line in empty[:-1])
+    assert list(var_dir.iterdir()) == []
+
+    path = write_file("chain.parquet", snapshot())
+    _market("import", str(path))
+    out = _market("catalogue")[0]
+    assert "chain_snapshots: 4 rows, as of 2025-08-29 to 2025-08-29" in out
+    assert f"  nse-chain-collector: chain.parquet, 4 rows, {file_digest(path)}" in out
+    report = json.loads(_market("catalogue", "--json")[0])
+    (held,) = [category for category in report["categories"] if category["rows"]]
+    assert held["name"] == "chain_snapshots"
+    assert held["sources"][0]["synthetic"] is False
+    assert [category["name"] for category in report["categories"]] == [c.name for c in CATEGORIES]

@@ -11,8 +11,9 @@ import pytest
 from tests.trading.market.conftest import snapshot
 from trading.market.feed import frames
 from trading.market.importers import ImportRefusedError
-from trading.market.services import market_import, market_synthesise
+from trading.market.services import market_import
 from trading.market.store import Catalogue, MarketStore, StoreError, file_digest
+from trading.market.synthetic.services import market_synthesise
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -133,7 +134,7 @@ def test_a_dry_run_writes_nothing(root: Path, write_file: WriteFile) -> None:
 def test_leftovers_of_a_killed_import_are_removed_by_the_next(
     root: Path, write_file: WriteFile
 ) -> None:
-    leftover = root / "chain_snapshots" / ".writing-x.parquet"
+    leftover = root / "chain_snapshots" / "tmp_.writing-x.parquet"
     leftover.parent.mkdir(parents=True)
     leftover.write_bytes(b"half a file")
     market_import(root=root, paths=[write_file("chain.parquet", snapshot())])

@@ -7,6 +7,7 @@ import gzip
 import shutil
 import zipfile
 import zlib
+from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, NamedTuple
 
 import duckdb
@@ -51,6 +52,11 @@ class SourceFile(NamedTuple):
     member: str
     head: FileHead
     known_at_us: int | None = None
+
+    @property
+    def name(self) -> str:
+        """The file's own name; for what a name alone says, never for what the file is."""
+        return PurePosixPath(self.member).name or self.path.name
 
     @property
     def label(self) -> str:

@@ -4,7 +4,27 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Protocol
 
-from trading.market.importers import chain_snapshots, reference_tables
+from trading.market.importers import (
+    api_option_chain,
+    chain_2018,
+    chain_minutes_2019,
+    chain_snapshots,
+    contract_history,
+    daily_report,
+    expiry_calendar,
+    holiday_master,
+    index_close,
+    index_futures,
+    index_history,
+    india_vix,
+    legacy_bhavcopy,
+    participant_oi,
+    reference_tables,
+    site_option_chain,
+    span_ranges,
+    udiff_bhavcopy,
+    volatility_file,
+)
 
 if TYPE_CHECKING:
     import duckdb
@@ -36,7 +56,27 @@ class Importer(Protocol):
     def stage(self, connection: duckdb.DuckDBPyConnection, source: SourceFile) -> None: ...
 
 
-IMPORTERS: tuple[Importer, ...] = (chain_snapshots, reference_tables)
+IMPORTERS: tuple[Importer, ...] = (
+    api_option_chain,
+    chain_2018,
+    chain_minutes_2019,
+    chain_snapshots,
+    contract_history,
+    daily_report,
+    expiry_calendar,
+    holiday_master,
+    index_close,
+    index_futures,
+    index_history,
+    india_vix,
+    legacy_bhavcopy,
+    participant_oi,
+    reference_tables,
+    site_option_chain,
+    span_ranges,
+    udiff_bhavcopy,
+    volatility_file,
+)
 
 
 def importer_for(head: FileHead) -> Importer | None:
