@@ -7,9 +7,9 @@ one whatever lies between.
 
 from __future__ import annotations
 
-import numpy as np
-
 from typing import TYPE_CHECKING
+
+import numpy as np
 
 if TYPE_CHECKING:
     from trading.pricing.elementary import Array

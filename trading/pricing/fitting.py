@@ -29,8 +29,9 @@ from trading.pricing.quotes import ExpiryQuotes, Refusal, UsableQuotes, usable_q
 from trading.pricing.surface import Surface, surface_of
 
 if TYPE_CHECKING:
-    from trading.pricing.black_columns import Booleans
     from collections.abc import Sequence
+
+    from trading.pricing.black_columns import Booleans
 
 MISSES_ALLOWED = 0.01  # share of quotes outside their tolerance before a narrower kernel is tried
 _WORTH_HALVING = 0.75  # misses must fall to this share of what they were

@@ -14,9 +14,9 @@ from trading.pricing.discrete_law import masses_of_calls
 from trading.pricing.least_squares import UNIT, gram_diagonals, projection
 
 if TYPE_CHECKING:
-    from trading.pricing.elementary import Array
     from collections.abc import Sequence
 
+    from trading.pricing.elementary import Array
     from trading.pricing.least_squares import Shape
 
 TOLERANCE = 1e-9

@@ -18,8 +18,9 @@ from trading.pricing.elementary import SQRT_TWO_PI, Array, exponential, logarith
 from trading.pricing.implied_columns import implied_deviations
 
 if TYPE_CHECKING:
-    from trading.pricing.black_columns import Booleans
     from collections.abc import Sequence
+
+    from trading.pricing.black_columns import Booleans
 
 DECIMALS = 12
 TOLERATED_VOLATILITY = 0.001  # 0.10 volatility points

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from trading.pricing.black_columns import values
-from trading.pricing.elementary import Array
 from trading.pricing.quotes import ExpiryQuotes
+
+if TYPE_CHECKING:
+    from trading.pricing.elementary import Array
 
 SPOT, RATE, TICK = 25_000.0, 0.065, 0.05
 DAYS = (4, 11, 32, 60)
@@ -31,15 +35,21 @@ def true_call(days: float, k: Array) -> Array:
 
 
 def quoted(
-    label: str, years: float, forward: float, strike: Array, price: Array, random: np.random.Generator
+    label: str,
+    years: float,
+    forward: float,
+    strike: Array,
+    price: Array,
+    random: np.random.Generator,
 ) -> ExpiryQuotes:
     """Quotes around undiscounted out-of-the-money prices in money, rounded outward to the tick."""
     discount = float(np.exp(-RATE * years))
     value = discount * price
     half = 0.5 * np.maximum(0.10, 0.30 + 0.004 * value)
     mid = value + random.uniform(-0.6, 0.6, value.size) * half
-    bid = np.maximum(np.floor((mid - half) / TICK + 1e-9), 1.0) * TICK
-    ask = np.maximum(np.ceil((mid + half) / TICK - 1e-9) * TICK, bid + TICK)
+    ticks = np.floor((mid - half) / TICK + 1e-9)
+    bid = np.where(ticks >= 1.0, ticks * TICK, np.nan)  # nobody bids nothing
+    ask = np.ceil((mid + half) / TICK - 1e-9) * TICK
     return ExpiryQuotes(label, years, forward, discount, TICK, strike, strike >= forward, bid, ask)
 
 

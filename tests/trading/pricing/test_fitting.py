@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from tests.trading.pricing.chains import DAYS, ssvi_chain, true_call
+from trading.pricing.black_columns import time_value, values
 from trading.pricing.fitting import FitRefusal, Method, fit_surface
 from trading.pricing.profiles import FAST, MARKET
 from trading.pricing.quotes import ExpiryQuotes, Omission, Refusal
@@ -119,10 +120,10 @@ def test_missing_strikes_are_bridged() -> None:
 def test_one_sided_and_crossed_and_repeated_quotes_are_left_out_and_counted() -> None:
     quotes = ssvi_chain()[1]
     bid, ask = quotes.bid.copy(), quotes.ask.copy()
-    bid[10] = np.nan
-    bid[11] = ask[11] = np.nan
-    bid[12], ask[12] = ask[12], bid[12]
-    rows = np.append(np.arange(61), 20)
+    bid[20] = np.nan
+    bid[21] = ask[21] = np.nan
+    bid[22], ask[22] = ask[22], bid[22]
+    rows = np.append(np.arange(15, 46), 30)
     fit = fit_surface([_kept(replace(quotes, bid=bid, ask=ask), rows)], profile=FAST)
     assert fit.quote_fits[0].quotes.omitted == {
         Omission.CROSSED: 1,
@@ -143,12 +144,12 @@ def test_an_expired_expiry_is_refused_and_the_others_fitted() -> None:
 
 def test_minutes_before_expiry_are_fitted() -> None:
     strike = 25_000.0 + 10.0 * np.arange(-6.0, 7.0)
-    deviation = 0.15 * np.sqrt(10 / 365 / 24 / 60) * 25_000.0
-    price = deviation * np.exp(-np.abs(strike - 25_000.0) / deviation)
+    years, forward = 10 / 365 / 24 / 60, np.array([25_000.0])
+    price = time_value(forward, strike, np.array([0.15 * years**0.5]))
+    bid = np.where(price > 1.05, price - 1.0, np.nan)
     quotes = ExpiryQuotes(
-        "today", 10 / 365 / 24 / 60, 25_000.0, 1.0, 0.05, strike, strike >= 25_000.0,
-        np.maximum(price - 1.0, 0.05), price + 1.0,
-    )  # fmt: skip
+        "today", years, 25_000.0, 1.0, 0.05, strike, strike >= 25_000.0, bid, price + 1.0
+    )
     fit = fit_surface([quotes])
     assert fit.surface is not None
     assert fit.misses == 0.0
@@ -197,8 +198,6 @@ def test_axel_vogts_slice_has_arbitrage_and_is_therefore_missed() -> None:
     a, b, m, rho, sigma = -0.0410, 0.1331, 0.3586, 0.3060, 0.4153
     x = np.linspace(-1.5, 1.5, 121)
     variance = a + b * (rho * (x - m) + np.sqrt((x - m) ** 2 + sigma**2))
-    from trading.pricing.black_columns import values
-
     k = np.exp(x)
     call = values(np.ones(1), k, np.ones(1), np.sqrt(variance), np.array([True]))
     assert np.min(np.diff(np.diff(call) / np.diff(k))) < 0.0
