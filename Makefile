@@ -4,7 +4,7 @@
 #   make soak    the faults of the log at full length (a quarter of an hour); docs/soak.md keeps the figures
 #   make bench   what it costs, beside a floor or a peer measured in the same run
 #   make picture   take the README's picture again
-#   make docs    write docs/events.md from the payload structs again
+#   make docs    write docs/events.md from the payload structs and docs/market.md from the categories again, and the table of docs/causality.md
 #   make lint    what CI checks before the tests
 #   make setup   only install;   make clean   remove what can be made again (not var/)
 
@@ -59,7 +59,9 @@ picture: $(INSTALLED_DEV)
 	@BRAHMASTRA_PICTURES=$(CURDIR)/docs $(VENV) -m pytest -m e2e tests/e2e/test_picture.py
 
 docs: $(INSTALLED)
+	@$(VENV) manage.py market schema > docs/.market.md && mv docs/.market.md docs/market.md
 	@$(VENV) manage.py log schema > docs/.events.md && mv docs/.events.md docs/events.md
+	@$(VENV) -m tests.trading.causality.catches
 
 lint: $(INSTALLED_DEV)
 	@exec .ci/lint

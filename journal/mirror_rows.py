@@ -93,16 +93,23 @@ def _data_span(line: LogLine) -> tuple[int, int]:
 def summary(kind: str, data: dict[str, Any]) -> dict[str, Any]:
     """Return what the store keeps of a summarised kind's data.
 
-    A day's opening without history and state; a frame with each array of an expiry's block replaced
-    by the number of its entries that are not null, under `counts`. A frame whose chain this version
-    does not know is kept whole.
+    A day's opening without history and state; a frame with each array of an expiry's block, and of
+    an instrument's prints, replaced by the number of its entries that are not null, under `counts`.
+    A frame whose chain this version does not know is kept whole.
     """
     if kind == "day.opened":
         return {name: value for name, value in data.items() if name not in {"history", "state"}}
-    chain = data.get("chain")
-    if not isinstance(chain, list) or not all(isinstance(block, dict) for block in chain):
+    if not _is_blocks(data.get("chain")):
         return data
-    return data | {"chain": [_block_summary(block) for block in chain]}
+    return data | {
+        name: [_block_summary(block) for block in data[name]]
+        for name in ("chain", "prints")
+        if _is_blocks(data.get(name))
+    }
+
+
+def _is_blocks(value: object) -> bool:
+    return isinstance(value, list) and all(isinstance(block, dict) for block in value)
 
 
 def _block_summary(block: dict[str, Any]) -> dict[str, Any]:

@@ -123,7 +123,8 @@ def _report(data: Data) -> str:
     if data.get("quantity"):
         told += f" {_number(data, 'quantity')}"
     if data.get("price_paise") is not None:
-        told += f" at {said('price_paise', data['price_paise'])}"
+        modelled = " (MODELLED)" if data.get("price_basis") == "MODELLED" else ""
+        told += f" at {said('price_paise', data['price_paise'])}{modelled}"
         told += f", expected {said('expected_paise', data.get('expected_paise'))}"
     return f"{told}{_because(data)}"
 

@@ -10,10 +10,14 @@ from dataclasses import dataclass, field
 from datetime import date
 from typing import TYPE_CHECKING, Any
 
+import msgspec
+
 from trading.engine.configuration import Configuration, configuration_from_data
 from trading.engine.runner import Plan, SessionRunner, World
+from trading.execution.closing import Closes, no_closes
 from trading.market.calendar import expires_at_us, session_hours
 from trading.market.frames import ExpiryBlock, FrameSource, MarketFrame
+from trading.market.quality import MISSING, FrameQuality, InputQuality, State
 from trading.pricing.black import black_price, years_between
 
 if TYPE_CHECKING:
@@ -21,6 +25,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from trading.engine.engine import Engine
+    from trading.market.feed import FeedItem
 
 MINUTE_US = 60_000_000
 DAYS = (date(2026, 2, 26), date(2026, 2, 27))
@@ -38,16 +43,19 @@ def chain_frame(
     quantity: int | None = 10_000,
     hidden_strikes: Sequence[int] = (),
     flags: tuple[str, ...] = (),
+    chain_quality: InputQuality | None = None,
+    each_side: int = 4,
 ) -> MarketFrame:
-    """A frame whose nine strikes are quoted one tick around Black-76 at one volatility.
+    """A frame whose strikes are quoted one tick around Black-76 at one volatility.
 
-    `hidden_strikes` (paise) are quoted on neither side.
+    `hidden_strikes` (paise) are quoted on neither side. The chain is FRESH unless told otherwise.
     """
+    chain_quality = chain_quality or quality_of(at_us=at_us)
     forward, step = FORWARD_PAISE[underlying], STEP_PAISE[underlying]
     expiry = EXPIRY[underlying]
     expires = expires_at_us(expiry)
     middle = round(forward / step) * step
-    strikes = tuple(middle + step * i for i in range(-4, 5))
+    strikes = tuple(middle + step * i for i in range(-each_side, each_side + 1))
     years = years_between(at_us, expires)
     columns: dict[str, tuple[int | None, ...]] = {}
     for right, side in (("CE", "call"), ("PE", "put")):
@@ -79,8 +87,38 @@ def chain_frame(
         cadence_us=MINUTE_US,
         spot_paise=None,
         future_paise=None,
+        future_expiry=None,
         vix=None,
+        prints=(),
+        quality=FrameQuality(
+            spot=MISSING, future=MISSING, vix=MISSING, prints=MISSING, chain=chain_quality
+        ),
         chain=(block,),
+    )
+
+
+def bare_frame(underlying: str, at_us: int) -> MarketFrame:
+    """A frame that brings a level of the index and no chain; the last was a minute before."""
+    frame = chain_frame(underlying, at_us, 0.12)
+    before = quality_of(at_us=at_us - MINUTE_US)
+    quality = msgspec.structs.replace(frame.quality, spot=quality_of(at_us=at_us), chain=before)
+    return msgspec.structs.replace(
+        frame, chain=(), quality=quality, spot_paise=FORWARD_PAISE[underlying]
+    )
+
+
+def quality_of(
+    state: State = State.FRESH, *, at_us: int, age_us: int = 1_000_000, reason: str | None = None
+) -> InputQuality:
+    """The quality of an input received at an instant; old by a second unless told otherwise."""
+    return InputQuality(
+        state=state,
+        age_us=age_us,
+        limit_us=2 * MINUTE_US,
+        as_of=at_us - age_us,
+        available_at=at_us,
+        source="0" * 64,
+        reason=reason,
     )
 
 
@@ -127,7 +165,8 @@ class Rig:
     session: str = "day1"
     days: Sequence[date] = DAYS
     configuration: Configuration = field(default_factory=factory_configuration)
-    frames_of: Callable[[date], list[MarketFrame]] = day_frames
+    frames_of: Callable[[date], Sequence[FeedItem]] = day_frames
+    closes_of: Callable[[date], Closes] = no_closes
     speed: float | None = None
     pack: bool = False  # tests look into the files of closed days
     said: list[str] = field(default_factory=list)
@@ -145,6 +184,7 @@ class Rig:
             configuration=self.configuration,
             days=self.days,
             frames_of=self.frames_of,
+            closes_of=self.closes_of,
             code_version="test",
             speed=self.speed,
             pack=self.pack,

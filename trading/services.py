@@ -21,14 +21,14 @@ from trading.engine.configuration import (
 from trading.engine.resume import first_opening
 from trading.engine.runner import Plan, SessionRunner, World
 from trading.market.calendar import is_market_day
-from trading.market.feed import days_with_data, files_of_days, frames
+from trading.market.feed import FeedItem, closes, days_with_data, feed_items, files_of_days
 from trading.market.store import MarketStore
 from trading.version import code_version
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from trading.market.frames import MarketFrame
+    from trading.execution.closing import Closes
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,29 +145,35 @@ def _chosen(strategies: StrategiesConfiguration, names: tuple[str, ...]) -> Stra
 
 def _plan(wish: Wish, configuration: Configuration, store: MarketStore) -> Plan:
     days = _days(configuration, store)
+    daily = configuration.feed.daily
 
     @functools.lru_cache(maxsize=1)
-    def frames_of(day: date) -> list[MarketFrame]:
+    def frames_of(day: date) -> list[FeedItem]:
         return list(
-            frames(
+            feed_items(
                 store,
                 configuration.underlyings,
                 day,
                 day,
                 expiries=configuration.feed.expiries,
                 strikes_each_side=configuration.feed.strikes_each_side,
+                daily=daily,
             )
         )
+
+    def closes_of(day: date) -> Closes:
+        return closes(store, configuration.underlyings, day, daily=daily)
 
     return Plan(
         session=wish.session,
         configuration=configuration,
         days=days,
         frames_of=frames_of,
+        closes_of=closes_of,
         code_version=code_version(),
         speed=wish.speed,
         durability=wish.durability,
-        data=files_of_days(store, configuration.underlyings, days),
+        data=files_of_days(store, configuration.underlyings, days, daily=daily),
     )
 
 
@@ -176,7 +182,7 @@ def _days(configuration: Configuration, store: MarketStore) -> list[date]:
     store holds otherwise.
     """
     first, last = _range(configuration)
-    held = days_with_data(store, configuration.underlyings)
+    held = days_with_data(store, configuration.underlyings, daily=configuration.feed.daily)
     days = [
         day
         for day in held

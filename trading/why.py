@@ -506,6 +506,8 @@ def _tell_report(event: StoredEvent) -> tuple[_Telling, ...]:
         headline += f", expected ₹{rupees(data['expected_paise'])}"
     if data.get("reason"):
         headline += f": {data['reason']}"
+    if data.get("price_basis") == "MODELLED":
+        headline += ", MODELLED from the day's close"
     facts = {name: data[name] for name in ("latency_us", "charges_paise") if name in data}
     if data.get("charges_reason"):
         facts["charges_reason"] = data["charges_reason"]

@@ -34,6 +34,7 @@ from brahmastra_site.bench.mirror_figures import (
     mirroring_a_session,
     mirroring_small_events,
 )
+from brahmastra_site.bench.synthetic_figures import making_a_market
 from journal.log.canonical import canonical_bytes
 from journal.log.reader import read_file, read_session
 from journal.log.verification import verify_session
@@ -41,13 +42,16 @@ from journal.log.writer import LogWriter
 from replay.recording import read_recording
 from replay.runner import DayRunner
 from trading.market.calendar import ist_date
+from trading.market.categories import columns_of
 from trading.market.feed import frames
-from trading.market.store import CHAIN_SNAPSHOT_COLUMNS, MarketStore, connect, sql_text
+from trading.market.store import CHAIN_SNAPSHOTS, MarketStore, connect, sql_text
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from journal.log.reader import LogLine
+    from trading.market.frames import MarketFrame
+    from trading.market.store import Entry
 
 _MEGABYTE = 1_000_000
 
@@ -160,25 +164,47 @@ def replaying(ground: Ground) -> Figure:
 
 def building_frames(ground: Ground) -> Figure:
     """Build every frame of the stored days; the floor has DuckDB read the same rows, bare."""
-    store = MarketStore(ground.var_dir / "market")
-    entries = store.catalogue().entries
-    first = ist_date(min(entry.ranges["available_at"][0] for entry in entries))
-    last = ist_date(max(entry.ranges["available_at"][1] for entry in entries))
-    paths = [store.path_of(entry.accepted) for entry in entries]
+    entries, build, read_bare = _frame_work(ground)
     count = sum(entry.accepted.rows for entry in entries)
-
-    def build() -> None:
-        _exhaust(frames(store, ("NIFTY", "BANKNIFTY"), first, last))
-
-    def read_bare() -> None:
-        named = ", ".join(f"'{sql_text(str(path))}'" for path in paths)
-        query = f"SELECT {', '.join(CHAIN_SNAPSHOT_COLUMNS)} FROM read_parquet([{named}])"  # noqa: S608
-        with connect() as connection:
-            connection.execute(query).fetchnumpy()
-
     ours, floor = seconds(build), seconds(read_bare)
     beside = "DuckDB reads the same rows, bare"
     return Figure("build frames from the store", count / ours, "rows/s", beside, count / floor)
+
+
+def building_two_expiries(ground: Ground) -> Figure:
+    """Build frames of two expiries of up to 61 strikes; the floor reads every stored row, bare."""
+    count = 0
+
+    def counted(items: Iterator[MarketFrame]) -> None:
+        nonlocal count
+        count = sum(1 for _ in items)
+
+    _, build, read_bare = _frame_work(ground, counted, expiries=2, strikes_each_side=30)
+    ours, floor = seconds(build), seconds(read_bare)
+    beside = "DuckDB reads all stored rows, bare"
+    return Figure("build frames of two expiries", count / ours, "frames/s", beside, count / floor)
+
+
+def _frame_work(
+    ground: Ground, take: Callable[[Iterator[MarketFrame]], None] | None = None, **shown: int
+) -> tuple[list[Entry], Callable[[], None], Callable[[], None]]:
+    """The chain files of the stored days, the building of their frames, and their bare reading."""
+    store = MarketStore(ground.var_dir / "market")
+    entries = [e for e in store.catalogue().entries if e.category == CHAIN_SNAPSHOTS]
+    first = ist_date(min(entry.ranges["available_at"][0] for entry in entries))
+    last = ist_date(max(entry.ranges["available_at"][1] for entry in entries))
+    paths = [store.path_of(entry.accepted) for entry in entries]
+
+    def build() -> None:
+        (take or _exhaust)(frames(store, ("NIFTY", "BANKNIFTY"), first, last, **shown))
+
+    def read_bare() -> None:
+        named = ", ".join(f"'{sql_text(str(path))}'" for path in paths)
+        query = f"SELECT {', '.join(columns_of(CHAIN_SNAPSHOTS))} FROM read_parquet([{named}])"  # noqa: S608
+        with connect() as connection:
+            connection.execute(query).fetchnumpy()
+
+    return entries, build, read_bare
 
 
 def _exhaust(items: Any) -> None:
@@ -209,4 +235,6 @@ FIGURES = (
     mirroring_small_events,
     mirror_lag,
     building_frames,
+    making_a_market,
+    building_two_expiries,
 )

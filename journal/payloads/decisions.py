@@ -5,33 +5,76 @@ from __future__ import annotations
 from typing import Literal
 
 from journal.payloads.registry import payload_of
-from journal.payloads.shapes import Contract, Count, Number, Positive, Shape, Side, Text
+from journal.payloads.shapes import (
+    Contract,
+    Count,
+    InputState,
+    Number,
+    Positive,
+    Shape,
+    Side,
+    Text,
+)
 
 
 class ChainQuality(Shape, frozen=True):
     """How good the chain was that features were computed from.
 
-    state: `FRESH`, or `MISSING` when no at-the-money volatility could be had.
-    age_us: time since the chain was received, µs.
-    as_of: the exchange's stamp, µs UTC.
-    available_at: when it was received, µs UTC.
+    state: its state in the frame.
+    reason: why it is not `FRESH`; null when it is.
+    age_us: time since it was true, µs; null when there is none.
+    limit_us: age beyond which it is `STALE`, µs; null when there is none.
+    as_of: the exchange's stamp, µs UTC; null when there is none.
+    available_at: when it was received, µs UTC; null when there is none.
     flags: flags of the frame.
+    rung: where the degrade ladder stands: `SURFACE` a whole surface, `SURFACE_STALE` one a few
+        minutes old (shown, nothing is entered on it), `ATM_ONLY` the strikes at the money alone,
+        `NONE` nothing to decide on.
+    strikes_below: strikes below the forward of the nearest expiry with a usable price of the put;
+        null when the frame brings no chain.
+    strikes_above: strikes above it with one of the call likewise.
     """
 
-    state: Literal["FRESH", "MISSING"]
-    age_us: int
-    as_of: int
-    available_at: int
+    state: InputState
+    reason: Text | None
+    age_us: Count | None
+    limit_us: Count | None
+    as_of: int | None
+    available_at: int | None
     flags: list[str]
+    rung: Literal["SURFACE", "SURFACE_STALE", "ATM_ONLY", "NONE"]
+    strikes_below: Count | None
+    strikes_above: Count | None
+
+
+class SourceQuality(Shape, frozen=True):
+    """How good another input of the frame was.
+
+    state: its state in the frame.
+    age_us: time since it was true, µs; null when there is none.
+    reason: why it is not `FRESH`; null when it is.
+    """
+
+    state: InputState
+    age_us: Count | None
+    reason: Text | None
 
 
 class FeatureQuality(Shape, frozen=True):
     """The quality of each source of the features.
 
     chain: the option chain.
+    spot: the index.
+    future: the nearest future.
+    vix: the volatility index.
+    prints: trades of the underlying's future.
     """
 
     chain: ChainQuality
+    spot: SourceQuality
+    future: SourceQuality
+    vix: SourceQuality
+    prints: SourceQuality
 
 
 @payload_of("features.computed", key=lambda features: features.underlying, key_text="`underlying`")
@@ -41,7 +84,7 @@ class FeaturesComputed(Shape, frozen=True):
     underlying: name of the index.
     values: each feature by name, in the unit its name ends in: `atm_iv`, `mean` and `deviation` are
         fractions a year, `z_score` standard deviations, `observations` a count, `expiry` an ISO
-        date; null when it could not be had.
+        date; null when it could not be had. Empty when the frame brings no chain.
     reasons: for each feature that is null, why.
     quality: how good its sources were.
     synthetic: whether the frame was generated rather than recorded.
@@ -136,7 +179,7 @@ class Gate(Shape, frozen=True):
     name: name of the gate.
     value: what was compared, in `unit`; null when it is not known.
     limit: what it was compared with, in `unit`.
-    unit: `flag` (0 or 1), `ist_seconds` (after 00:00 IST) or `us` (µs).
+    unit: `flag` (0 or 1), `ist_seconds` (after 00:00 IST), `us` (µs) or `chains`.
     headroom: how far inside the limit, in `unit`; negative outside, null when not known.
     verdict: `pass`, `block`, or `waived_reducing` for an order that only reduces risk.
     reason: why it blocked or would have; null otherwise.

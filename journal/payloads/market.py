@@ -9,9 +9,11 @@ from journal.payloads.registry import payload_of
 from journal.payloads.shapes import (
     Count,
     DateText,
+    InputState,
     Positive,
     PositiveNumber,
     Shape,
+    Side,
     Text,
 )
 
@@ -95,6 +97,69 @@ class FrameBlock(Shape, frozen=True):
 COLUMNS = FrameBlock.__struct_fields__[6:]
 
 
+class PrintColumns(Shape, frozen=True):
+    """Trades of one instrument since the last frame, in columns: entry i of each is one trade.
+
+    instrument: name of the instrument at its source.
+    as_of: when it was traded, µs UTC.
+    price_paise: price, paise.
+    quantity: units, which may be fractions of a coin.
+    aggressor: `BUY` or `SELL`; null when it is not known.
+    """
+
+    instrument: Text
+    as_of: list[int]
+    price_paise: list[Positive]
+    quantity: list[PositiveNumber]
+    aggressor: list[Side | None]
+
+    def __post_init__(self) -> None:
+        """Refuse columns of unequal length."""
+        lengths = {len(getattr(self, name)) for name in self.__struct_fields__[1:]}
+        if len(lengths) > 1:
+            raise ValueError("the columns of `prints` differ in length")
+
+
+class InputQuality(Shape, frozen=True):
+    """What an input of a frame is worth.
+
+    state: `FRESH`, `STALE` (older than the limit, or a value nobody moves), `HALTED` (trading is
+        stopped), `MISSING`, `CROSSED` (quotes near the money crossed or locked) or `OUTLIER`.
+    age_us: time since it was true, µs; null when there is none.
+    limit_us: age beyond which it is `STALE`, µs: gate 4's table or twice its source's cadence,
+        whichever is longer; null when there is none.
+    as_of: when it was true, µs UTC; null when there is none.
+    available_at: when it was received, µs UTC; null when there is none.
+    source: digest of the file it came from; null when there is none.
+    reason: why it is not `FRESH`; null when it is.
+    """
+
+    state: InputState
+    age_us: Count | None
+    limit_us: Count | None
+    as_of: int | None
+    available_at: int | None
+    source: Text | None
+    reason: Text | None
+
+
+class FrameQuality(Shape, frozen=True):
+    """What each input of a frame is worth.
+
+    spot: the index.
+    future: the nearest future.
+    vix: the volatility index.
+    prints: trades of the underlying's future.
+    chain: the option chain.
+    """
+
+    spot: InputQuality
+    future: InputQuality
+    vix: InputQuality
+    prints: InputQuality
+    chain: InputQuality
+
+
 @payload_of("market.frame", key=attrgetter("underlying"), key_text="`underlying`")
 class MarketFrameSeen(Shape, frozen=True):
     """One underlying at one instant; the event's `ts` is `available_at`.
@@ -105,12 +170,17 @@ class MarketFrameSeen(Shape, frozen=True):
     exchange_stamp: the exchange's stamp as it was read, µs UTC; null when the source has none.
     collection_stamp: the collector's stamp, µs UTC; null when the source has none.
     source: where it came from.
-    flags: what is odd about it; `CLOCK` when the exchange's stamp is later than the receipt.
+    flags: what is odd about it; `CLOCK` when the exchange's stamp is later than the receipt,
+        `LATE` when something older than what was shown came in since the last frame and is not
+        shown, `REPEATED` when what was shown came in again.
     cadence_us: usual time between frames of this source, µs.
     spot_paise: the index, paise; null when the feed has none.
-    future_paise: the future, paise; null when the feed has none.
+    future_paise: the nearest future, paise; null when the feed has none.
+    future_expiry: ISO date of its expiry; null when the feed has none.
     vix: the volatility index, percent a year; null when the feed has none.
-    chain: one block an expiry, ascending.
+    prints: trades since the last frame, one block an instrument.
+    quality: what each input is worth now.
+    chain: one block an expiry, ascending; empty when no snapshot came in at this instant.
     """
 
     underlying: Text
@@ -123,16 +193,20 @@ class MarketFrameSeen(Shape, frozen=True):
     cadence_us: Positive
     spot_paise: Positive | None
     future_paise: Positive | None
+    future_expiry: DateText | None
     vix: PositiveNumber | None
+    prints: list[PrintColumns]
+    quality: FrameQuality
     chain: list[FrameBlock]
 
 
 @payload_of("market.status", key=attrgetter("underlying"), key_text="`underlying`")
 class MarketStatus(Shape, frozen=True):
-    """Trading in an underlying stopped, went on, or the feed had a hole.
+    """Trading in an underlying stopped, went on, or the feed had a hole, as known at the event's
+    `ts`.
 
     underlying: name of the index.
-    status: `HALT`, `RESUME` or `GAP`.
+    status: `HALT`, `RESUME`, or `GAP` when nothing came for twice the feed's cadence.
     reason: why, in words; null when it is not known.
     """
 

@@ -84,6 +84,8 @@ class BrokerReport(Shape, frozen=True):
         request, `EXPIRED` at the end of the day it was valid for.
     quantity: units filled by this report; 0 when it is no fill.
     price_paise: price of the fill, paise; null when it is no fill.
+    price_basis: `QUOTED` when that is a quote of the market, `MODELLED` when it is a closing price
+        made worse by a modelled half-spread; null when it is no fill.
     expected_paise: the opposite quote when the order was decided, paise; null when there was none.
     latency_us: event time from the order's submission to this report, µs.
     charges_paise: charges of this fill, paise; null with a reason.
@@ -98,6 +100,7 @@ class BrokerReport(Shape, frozen=True):
     status: ReportStatus
     quantity: Count
     price_paise: Positive | None
+    price_basis: Literal["QUOTED", "MODELLED"] | None
     expected_paise: Positive | None
     latency_us: Count
     charges_paise: int | None
@@ -109,5 +112,7 @@ class BrokerReport(Shape, frozen=True):
         fill = self.status in FILLS
         if fill != (self.price_paise is not None) or fill != (self.quantity > 0):
             raise ValueError("`quantity` is above 0, with `price_paise`, for a fill and only then")
+        if fill != (self.price_basis is not None):
+            raise ValueError("`price_basis` is there for a fill and only then")
         if (self.charges_paise is None) != (self.charges_reason is not None):
             raise ValueError("`charges_reason` is there when `charges_paise` is null, only then")

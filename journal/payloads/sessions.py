@@ -59,11 +59,13 @@ class DayLimits(Shape, frozen=True):
     first_entry_ist_seconds: first entry, seconds after 00:00 IST.
     last_entry_ist_seconds: last entry, seconds after 00:00 IST.
     chain_age_us: greatest age of a chain, µs since it was received.
+    resume_chains: fresh chains after a halt before anything is entered.
     """
 
     first_entry_ist_seconds: Count
     last_entry_ist_seconds: Count
     chain_age_us: Positive
+    resume_chains: Positive
 
 
 class DayRates(Shape, frozen=True):

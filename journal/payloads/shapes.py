@@ -19,6 +19,7 @@ DateText = Annotated[str, msgspec.Meta(pattern=r"^\d{4}-\d{2}-\d{2}$")]
 Digest = Annotated[str, msgspec.Meta(pattern=r"^[0-9a-f]{64}$")]
 Side = Literal["BUY", "SELL"]
 Right = Literal["CE", "PE"]
+InputState = Literal["FRESH", "STALE", "HALTED", "MISSING", "CROSSED", "OUTLIER"]
 Scalar = bool | int | float | str | None
 Opaque = dict[str, Any]
 

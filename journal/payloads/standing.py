@@ -103,6 +103,8 @@ class PortfolioPosition(Shape, frozen=True):
     state: its state; null before the broker answered.
     gross_paise: realised profit before costs, paise.
     unrealised_paise: profit of closing now at the opposite quotes, paise; null without a quote.
+    mark: what those quotes are worth: `FRESH`, `STALE`, `MISSING`, or `HALTED` when they are the
+        last before trading stopped.
     """
 
     trade: Text
@@ -111,6 +113,7 @@ class PortfolioPosition(Shape, frozen=True):
     state: TradeState | None
     gross_paise: int
     unrealised_paise: int | None
+    mark: Literal["FRESH", "STALE", "HALTED", "MISSING"]
 
 
 class StandingGate(Gate, frozen=True):
@@ -120,7 +123,7 @@ class StandingGate(Gate, frozen=True):
     name: name of the gate.
     value: what was compared, in `unit`; null when it is not known.
     limit: what it was compared with, in `unit`.
-    unit: `flag` (0 or 1), `ist_seconds` (after 00:00 IST) or `us` (µs).
+    unit: `flag` (0 or 1), `ist_seconds` (after 00:00 IST), `us` (µs) or `chains`.
     headroom: how far inside the limit, in `unit`; negative outside, null when not known.
     verdict: `pass`, `block` or `waived_reducing`.
     reason: why it would block; null otherwise.

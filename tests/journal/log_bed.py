@@ -145,6 +145,7 @@ def day_opened(session: str, seq: int, date: str = "2025-08-29", **data: Any) ->
             "first_entry_ist_seconds": 33_600,
             "last_entry_ist_seconds": 42_300,
             "chain_age_us": 180_000_000,
+            "resume_chains": 5,
         },
         "rates": {"profile": "GROSS"},
         "history": [],
@@ -181,7 +182,21 @@ def frame(session: str, seq: int, **data: Any) -> Event:
         "cadence_us": 60_000_000,
         "spot_paise": None,
         "future_paise": None,
+        "future_expiry": None,
         "vix": None,
+        "prints": [],
+        "quality": {
+            name: {
+                "state": "MISSING",
+                "age_us": None,
+                "limit_us": None,
+                "as_of": None,
+                "available_at": None,
+                "source": None,
+                "reason": "NO_SOURCE",
+            }
+            for name in ("spot", "future", "vix", "prints", "chain")
+        },
         "chain": [_block("2025-09-04"), _block("2025-09-11")],
     } | data
     return Event(

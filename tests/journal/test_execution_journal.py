@@ -69,6 +69,7 @@ def report(
         "status": status,
         "quantity": quantity,
         "price_paise": price if fill else None,
+        "price_basis": "QUOTED" if fill else None,
         "expected_paise": 500,
         "latency_us": seq * 1000,
         "charges_paise": None,

@@ -34,7 +34,7 @@ DAY = "2026-02-26"
 def market(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A `VAR_DIR` with one synthetic day in its store."""
     var_dir = tmp_path_factory.mktemp("market")
-    result = manage(var_dir, "market", "synth", "--from", DAY, "--to", DAY)
+    result = manage(var_dir, "market", "synth", "--from", DAY, "--to", DAY, "--every", "1")
     assert result.returncode == 0, result.stderr
     return var_dir
 
@@ -186,7 +186,7 @@ def test_kill_9_anywhere_and_a_restart_lose_and_repeat_nothing(
     assert [run["status"] for run in calm_report["manifest"]["runs"]] == ["finished"]
     assert calm_report["manifest"]["data"] == report["manifest"]["data"]
     (source,) = report["manifest"]["log"]["sources"]
-    assert (source["seed"], source["frames"]) == (1, 740)
+    assert (source["seed"], source["frames"]) == (1, 748)
     assert report["manifest"]["data"][0]["source"] == source["digest"]
 
     # 5. Finished is finished.

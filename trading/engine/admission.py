@@ -20,14 +20,19 @@ SECOND_US = 1_000_000
 def gate_inputs(step: Step, underlying: str, *, reducing: bool) -> GateInputs:
     """Return what the gates see now for an underlying."""
     seen = step.state.underlyings.get(underlying)
-    received = seen.available_at if seen else None
+    received = seen.chain_at if seen else None
     kill = step.state.kill
     return GateInputs(
         now_ist_seconds=(step.ts - step.day.midnight_us) // SECOND_US,
         killed=kill is not None,
         kill_reason=f"set by {kill.actor}: {kill.reason}" if kill else None,
         halted=seen.halted if seen else False,
+        fresh_chains=seen.fresh_chains if seen else None,
         chain_age_us=None if received is None else step.ts - received,
+        chain_limit_us=seen.chain_limit_us if seen else 0,
+        chain_state=seen.chain_state if seen else "MISSING",
+        chain_reason=seen.chain_reason if seen else None,
+        rung=seen.rung if seen else "NONE",
         reducing=reducing,
     )
 

@@ -25,13 +25,15 @@ class ConfigurationError(ValueError):
 
 class FeedConfiguration(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Which stored frames reach the engine: `expiries` nearest ones, `strikes_each_side` of the
-    forward, IST dates inclusive.
+    forward, IST dates inclusive. With `daily` every day is decided on the end-of-day record of the
+    day before, also where there are snapshots.
     """
 
     expiries: int = 4
     strikes_each_side: int = 30
     from_date: str | None = None
     to_date: str | None = None
+    daily: bool = False
 
 
 class CostConfiguration(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -60,11 +62,14 @@ class StrategiesConfiguration(msgspec.Struct, frozen=True, forbid_unknown_fields
 
 
 class GateConfiguration(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Limits of the risk gates: IST times of day as HH:MM, the chain's greatest age in seconds."""
+    """Limits of the risk gates: IST times of day as HH:MM, the chain's greatest age in seconds (or
+    twice its feed's cadence, where that is longer), fresh chains to wait for after a halt.
+    """
 
     first_entry: str
     last_entry: str
     chain_age_seconds: int
+    resume_chains: int = 5
 
 
 class Configuration(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -132,6 +137,7 @@ def _check(configuration: Configuration, where: str) -> None:
             f"last_entry {gates.last_entry}"
         )
     _check_positive(where, "gates.chain_age_seconds", gates.chain_age_seconds)
+    _check_positive(where, "gates.resume_chains", gates.resume_chains)
     _check_positive(where, "feed.expiries", configuration.feed.expiries)
     _check_positive(where, "feed.strikes_each_side", configuration.feed.strikes_each_side)
     s4 = configuration.strategies.S4

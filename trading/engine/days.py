@@ -8,8 +8,10 @@ import msgspec
 
 from trading.engine.admission import gate_results
 from trading.engine.exits import propose_exits
+from trading.engine.frames import thaw
 from trading.engine.state import DayState, dump_state, state_digest
 from trading.engine.step import EngineError, Step
+from trading.market.quality import State
 
 if TYPE_CHECKING:
     from trading.execution.positions import Trade
@@ -41,6 +43,10 @@ def on_day_opened(step: Step) -> None:
         lot_sizes=data["contracts"]["lot_sizes"],
     )
     step.state.snapshot_minute = -1
+    for name, seen in step.state.underlyings.items():
+        if seen.halted:  # a halt ends with its day
+            thaw(step, name, max(seen.halted_at or 0, previous.close_us if previous else 0))
+        seen.surface_at = seen.fresh_chains = None
 
 
 def on_clock_tick(step: Step) -> None:
@@ -124,7 +130,23 @@ def _position(step: Step, trade: Trade) -> dict[str, Any]:
         "state": None if trade.state is None else trade.state.value,
         "gross_paise": trade.gross_paise(),
         "unrealised_paise": _unrealised(step, trade),
+        "mark": _mark(step, trade),
     }
+
+
+def _mark(step: Step, trade: Trade) -> str:
+    """What the quotes a trade is marked with are worth; while trading is halted they are the last
+    valid ones.
+    """
+    seen = step.underlying(trade.underlying)
+    if seen.halted:
+        return str(State.HALTED)
+    if _unrealised(step, trade) is None:
+        return str(State.MISSING)
+    held = [seen.quotes[leg.contract.label].at for leg in trade.legs if leg.open_quantity]
+    limit_us = max(step.day.limits["chain_age_us"], seen.chain_limit_us)
+    stale = any(step.ts - at > limit_us for at in held)
+    return str(State.STALE if stale else State.FRESH)
 
 
 def _unrealised(step: Step, trade: Trade) -> int | None:

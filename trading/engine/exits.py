@@ -105,8 +105,17 @@ def _exit_reason(step: Step, trade: Trade) -> str | None:
     s4 = step.configuration.strategies.S4
     if s4 is None or trade.held_at is None:
         return "STRATEGY_REMOVED"
-    due = trade.held_at + s4.hold_minutes * MINUTE_US
+    if _expires_today(step, trade):
+        return "EXPIRY_DAY"
+    due = trade.held_at + trade.frozen_us + s4.hold_minutes * MINUTE_US
     return "HOLD_ELAPSED" if step.ts >= due else None
+
+
+def _expires_today(step: Step, trade: Trade) -> bool:
+    """Whether a trade that was held over a night has a contract that stops trading today."""
+    assert trade.held_at is not None  # noqa: S101 - the caller has asked
+    overnight = trade.held_at < step.day.midnight_us
+    return overnight and any(leg.contract.expiry == step.day.date for leg in trade.legs)
 
 
 def _exit_works(trade: Trade) -> bool:

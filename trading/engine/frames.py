@@ -7,88 +7,180 @@ from typing import TYPE_CHECKING, Any
 from trading.engine.admission import admit_signal
 from trading.engine.exits import propose_exits
 from trading.engine.state import Quote, UnderlyingState
-from trading.execution.paper import opposite_quote
-from trading.features.implied import AtmImplied, atm_implied
+from trading.execution.paper import closing_price, opposite_quote
+from trading.features.implied import AtmImplied, atm_implied, nearest_expiry
 from trading.market.frames import MarketFrame
+from trading.market.quality import Coverage, Rung, State, coverage, rung
 from trading.strategies import s4_iv_reversion
 
 if TYPE_CHECKING:
     from trading.engine.step import Step
+    from trading.execution.orders import Contract
     from trading.strategies.base import Evaluation
 
 
 def on_market_frame(step: Step) -> None:
-    """Compute features, let every strategy answer, put what fired before the gates, exit what is
-    due.
+    """Compute features, let every strategy answer to a chain, put what fired before the gates, exit
+    what is due.
     """
     frame = MarketFrame.from_data(step.event.data)
     seen = step.underlying(frame.underlying)
     seen.frame_seq = step.seq
     seen.as_of, seen.available_at = frame.as_of, frame.available_at
     seen.flags = list(frame.flags)
-    _keep_quotes(step, seen, frame)
-    implied = atm_implied(frame, seen.implied_window)
-    features_seq = step.emit(
-        "features.computed",
-        _features(step, frame, implied),
-        cause=tuple(sorted({step.day.seq, step.seq})),
-        key=frame.underlying,
-    )
-    _evaluate_s4(step, frame, implied, features_seq)
-    if implied.atm_iv is not None:
-        seen.implied_window.append(implied.atm_iv)
+    if frame.shows_chain:
+        _answer_chain(step, seen, frame)
+    else:
+        _emit_features(step, frame, {}, {}, None)
     propose_exits(step)
 
 
 def on_market_status(step: Step) -> None:
-    """Remember a halt; it freezes entries and exits of its underlying until it resumes."""
+    """A halt stops entries and exits of its underlying and the clocks of its trades until trading
+    goes on; then a few fresh chains must have come before anything is entered. A gap stops nothing
+    of itself: the age of what is known does.
+    """
     data = step.event.data
-    step.underlying(data["underlying"]).halted = data["status"] == "HALT"
+    seen = step.underlying(data["underlying"])
+    if data["status"] == "HALT" and not seen.halted:
+        seen.halted_at = step.ts
+    elif data["status"] == "RESUME" and seen.halted:
+        thaw(step, data["underlying"], step.ts)
+
+
+def thaw(step: Step, underlying: str, at_us: int) -> None:
+    """Trading goes on at an instant: hold times leave out the halt, and fresh chains are
+    awaited.
+    """
+    seen = step.underlying(underlying)
+    halted_at = seen.halted_at
+    assert halted_at is not None  # noqa: S101 - the callers have asked
+    for trade in step.state.trades.values():
+        if trade.underlying == underlying and trade.held_at is not None:
+            trade.frozen_us += max(0, at_us - max(halted_at, trade.held_at))
+    seen.halted_at, seen.fresh_chains = None, 0
+
+
+def _answer_chain(step: Step, seen: UnderlyingState, frame: MarketFrame) -> None:
+    _keep_quotes(step, seen, frame)
+    found = _climb(step, seen, frame)
+    implied = atm_implied(frame, seen.implied_window, rung=Rung(seen.rung))
+    reasons = {"atm_iv": implied.atm_iv_reason, "z_score": implied.z_score_reason}
+    features_seq = _emit_features(step, frame, _values(implied), reasons, found)
+    _evaluate_s4(step, frame, implied, features_seq)
+    if implied.atm_iv is not None and seen.rung in {Rung.SURFACE, Rung.ATM_ONLY}:
+        seen.implied_window.append(implied.atm_iv)
+
+
+def _climb(step: Step, seen: UnderlyingState, frame: MarketFrame) -> Coverage:
+    """Remember how good the chain is and on which rung of the ladder that puts the underlying."""
+    quality = frame.quality.chain
+    block = nearest_expiry(frame)
+    found = Coverage(0, 0)
+    if block is not None:
+        found = coverage(block, closes=frame.is_end_of_day)
+    age_us = None if seen.surface_at is None else step.ts - seen.surface_at
+    seen.rung = str(rung(found, quality, surface_age_us=age_us))
+    seen.chain_at = frame.available_at
+    seen.chain_state, seen.chain_reason = str(quality.state), quality.reason
+    seen.chain_limit_us = quality.limit_us or 0
+    if seen.rung == Rung.SURFACE:
+        seen.surface_at = step.ts
+    if seen.fresh_chains is not None and quality.state is State.FRESH:
+        seen.fresh_chains += 1
+        if seen.fresh_chains >= step.day.limits["resume_chains"]:
+            seen.fresh_chains = None
+    return found
 
 
 def _keep_quotes(step: Step, seen: UnderlyingState, frame: MarketFrame) -> None:
-    """Remember the quotes of contracts in open trades; one the frame does not show keeps none."""
+    """Remember the quotes of contracts in open trades; one the frame does not show keeps none.
+    While trading is halted what was valid last stays; an end-of-day record has closes for quotes.
+    """
+    if seen.halted:
+        return
     contracts = {
         leg.contract
         for trade in step.state.trades.values()
         if trade.underlying == frame.underlying
         for leg in trade.legs
     }
-    seen.quotes = {
-        contract.label: Quote(
-            bid_paise=opposite_quote(frame, contract, "SELL")[0],
-            ask_paise=opposite_quote(frame, contract, "BUY")[0],
-            at=frame.available_at,
-        )
-        for contract in sorted(contracts)
+    seen.quotes = {contract.label: _quote(frame, contract) for contract in sorted(contracts)}
+
+
+def _quote(frame: MarketFrame, contract: Contract) -> Quote:
+    if frame.is_end_of_day:
+        close = closing_price(frame, contract)
+        return Quote(bid_paise=close, ask_paise=close, at=frame.available_at)
+    return Quote(
+        bid_paise=opposite_quote(frame, contract, "SELL")[0],
+        ask_paise=opposite_quote(frame, contract, "BUY")[0],
+        at=frame.available_at,
+    )
+
+
+def _values(implied: AtmImplied) -> dict[str, Any]:
+    return {
+        "atm_iv": implied.atm_iv,
+        "mean": implied.mean,
+        "deviation": implied.deviation,
+        "observations": implied.observations,
+        "z_score": implied.z_score,
+        "forward_paise": implied.forward_paise,
+        "strike_paise": implied.strike_paise,
+        "expiry": implied.expiry,
     }
 
 
-def _features(step: Step, frame: MarketFrame, implied: AtmImplied) -> dict[str, Any]:
-    reasons = {"atm_iv": implied.atm_iv_reason, "z_score": implied.z_score_reason}
-    return {
-        "underlying": frame.underlying,
-        "values": {
-            "atm_iv": implied.atm_iv,
-            "mean": implied.mean,
-            "deviation": implied.deviation,
-            "observations": implied.observations,
-            "z_score": implied.z_score,
-            "forward_paise": implied.forward_paise,
-            "strike_paise": implied.strike_paise,
-            "expiry": implied.expiry,
+def _emit_features(
+    step: Step,
+    frame: MarketFrame,
+    values: dict[str, Any],
+    reasons: dict[str, str | None],
+    found: Coverage | None,
+) -> int:
+    """Derive features.computed: the values, none when the frame brings no chain, and the quality of
+    what they are made of.
+    """
+    return step.emit(
+        "features.computed",
+        {
+            "underlying": frame.underlying,
+            "values": values,
+            "reasons": {name: reason for name, reason in reasons.items() if reason},
+            "quality": _quality(step, frame, found),
+            "synthetic": frame.source.synthetic,
         },
-        "reasons": {name: reason for name, reason in reasons.items() if reason},
-        "quality": {
-            "chain": {
-                "state": "FRESH" if implied.atm_iv is not None else "MISSING",
-                "age_us": step.ts - frame.available_at,
-                "as_of": frame.as_of,
-                "available_at": frame.available_at,
-                "flags": list(frame.flags),
-            }
-        },
-        "synthetic": frame.source.synthetic,
+        cause=tuple(sorted({step.day.seq, step.seq})),
+        key=frame.underlying,
+    )
+
+
+def _quality(step: Step, frame: MarketFrame, found: Coverage | None) -> dict[str, Any]:
+    quality = frame.quality
+    inputs = {
+        name: {"state": str(q.state), "age_us": q.age_us, "reason": q.reason}
+        for name, q in (
+            ("spot", quality.spot),
+            ("future", quality.future),
+            ("vix", quality.vix),
+            ("prints", quality.prints),
+        )
+    }
+    chain = quality.chain
+    return inputs | {
+        "chain": {
+            "state": str(chain.state),
+            "reason": chain.reason,
+            "age_us": chain.age_us,
+            "limit_us": chain.limit_us,
+            "as_of": chain.as_of,
+            "available_at": chain.available_at,
+            "flags": list(frame.flags),
+            "rung": step.underlying(frame.underlying).rung,
+            "strikes_below": found.below if found else None,
+            "strikes_above": found.above if found else None,
+        }
     }
 
 
@@ -104,6 +196,7 @@ def _evaluate_s4(step: Step, frame: MarketFrame, implied: AtmImplied, features_s
         lookback_snapshots=s4.lookback_snapshots,
         open_trades=_open_trades(step, s4_iv_reversion.NAME, frame.underlying),
         lot_size=lots.get(implied.expiry or ""),
+        lacks_the_day=frame.is_end_of_day and step.is_intraday(s4.hold_minutes),
     )
     signal_seq = step.emit(
         "signal.emitted",

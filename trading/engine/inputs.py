@@ -10,11 +10,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from trading.engine.configuration import UNDERLYINGS
+from trading.market.frames import MarketFrame, MarketStatus
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
-
-    from trading.market.frames import MarketFrame
 
 MINUTE_US = 60_000_000
 
@@ -44,14 +43,19 @@ class FeedInput:
 
 
 def day_inputs(
-    frames: Iterable[MarketFrame], *, open_us: int, close_us: int
+    feed: Iterable[MarketFrame | MarketStatus], *, open_us: int, close_us: int
 ) -> Iterator[FeedInput]:
-    """Merge a day's frames (ascending) with a tick each minute from the open to the close, µs UTC.
+    """Merge what a day's feed brings (ascending) with a tick each minute from the open to the
+    close, µs UTC.
 
     The tick at the close ends the day: what arrives later is not fed.
     """
     ticks = (_tick(ts) for ts in range(open_us, close_us + 1, MINUTE_US))
-    shown = (_frame(frame) for frame in frames if frame.available_at < close_us)
+    shown = (
+        _frame(item) if isinstance(item, MarketFrame) else _status(item)
+        for item in feed
+        if item.available_at < close_us
+    )
     return heapq.merge(ticks, shown, key=lambda item: item.sort_key)
 
 
@@ -68,6 +72,15 @@ def feed_key(kind: str, ts: int, key: str | None) -> FeedKey | None:
 
 def _tick(ts: int) -> FeedInput:
     return FeedInput(sort_key=(ts, _TICK, 0), kind="clock.tick", key=None, data={})
+
+
+def _status(status: MarketStatus) -> FeedInput:
+    return FeedInput(
+        sort_key=(status.available_at, _STATUS, UNDERLYINGS.index(status.underlying)),
+        kind="market.status",
+        key=status.underlying,
+        data=status.to_data(),
+    )
 
 
 def _frame(frame: MarketFrame) -> FeedInput:

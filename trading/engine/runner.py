@@ -33,6 +33,7 @@ from trading.engine.inputs import FeedInput, day_inputs
 from trading.engine.opening import day_data, opening_instant
 from trading.engine.orders import order_of_intent, submission_data
 from trading.engine.resume import Resumption, resume
+from trading.execution.closing import Closes, no_closes
 from trading.execution.paper import BROKER, PaperBroker
 from trading.market.calendar import session_hours
 
@@ -43,7 +44,7 @@ if TYPE_CHECKING:
 
     from journal.log.manifest import DataFile, Process
     from trading.engine.configuration import Configuration
-    from trading.market.frames import MarketFrame
+    from trading.market.feed import FeedItem
 
 POLL_SECONDS = 0.05
 
@@ -66,15 +67,16 @@ class Clock(Protocol):
 class Plan:
     """What to run.
 
-    The session's name, its configuration, the days, and how to get a day's frames.
+    The session's name, its configuration, the days, and how to get what a day's feed brings.
     """
 
     session: str
     configuration: Configuration
     days: Sequence[date]
-    frames_of: Callable[[date], list[MarketFrame]]
+    frames_of: Callable[[date], Sequence[FeedItem]]
     code_version: str
     speed: float | None  # times real time; None is as fast as possible
+    closes_of: Callable[[date], Closes] = no_closes  # of a day that has no market to look at
     durability: Durability = Durability.COMMIT
     pack: bool = True  # closed days
     data: Sequence[DataFile] = ()  # the market files the frames come from
@@ -221,46 +223,48 @@ class SessionRunner:
         iso = day.isoformat()
         if opened is not None and (iso < opened.date or (iso == opened.date and opened.closed)):
             return
-        frames = self.plan.frames_of(day)
+        feed = self.plan.frames_of(day)
         after = None
         if opened is not None and iso == opened.date:
             after = resumption.last_feed_key
         else:
-            await self._open_day(day, frames)
+            await self._open_day(day, feed)
         hours = session_hours(day)
-        inputs = day_inputs(frames, open_us=hours.open_us, close_us=hours.close_us)
+        inputs = day_inputs(feed, open_us=hours.open_us, close_us=hours.close_us)
         remaining = (item for item in inputs if after is None or item.sort_key > after)
         for ts, group in groupby(remaining, key=lambda item: item.ts):
             await self._wait_until(ts)
             await self._take_commands()
-            await self._run_instant(list(group), closing=ts >= hours.close_us)
+            closes = self.plan.closes_of(day) if ts >= hours.close_us else None
+            await self._run_instant(list(group), closes=closes)
         self.world.progress(f"{iso} closed at seq {self.engine.state.next_seq - 1}")
 
-    async def _open_day(self, day: date, frames: list[MarketFrame]) -> None:
+    async def _open_day(self, day: date, feed: Sequence[FeedItem]) -> None:
         iso = day.isoformat()
         if self._log.date != iso:
             await self._rotate(iso)
-        ts = max(opening_instant(day, frames), self.engine.state.ts)
+        ts = max(opening_instant(day, feed), self.engine.state.ts)
         data = day_data(
             day,
             configuration=self.plan.configuration,
             code_version=self.plan.code_version,
-            frames=frames,
             known_at_us=ts,
             state=self.engine.dump(),
             state_digest=self.engine.digest(),
         )
-        self.world.progress(f"{iso} opens, {len(frames)} frames")
+        self.world.progress(f"{iso} opens, {len(feed)} frames")
         await self._step("day.opened", ts, data, key=iso)
 
-    async def _run_instant(self, group: list[FeedInput], *, closing: bool) -> None:
-        """Take everything of one instant: what the broker says first, then the feed's inputs."""
+    async def _run_instant(self, group: list[FeedInput], *, closes: Closes | None) -> None:
+        """Take everything of one instant: what the broker says first, then the feed's inputs.
+        `closes` are there at the day's close.
+        """
         ts = group[0].ts
         for item in group:
             if item.frame is not None:
                 await self._report(self._broker.match(item.frame), ts)
-        if closing:
-            await self._report(self._broker.close_day(at=ts), ts)
+        if closes is not None:
+            await self._report(self._broker.close_day(at=ts, closes=closes), ts)
         for item in group:
             await self._step(item.kind, item.ts, item.data, key=item.key)
 

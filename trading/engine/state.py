@@ -42,15 +42,29 @@ class DayState(msgspec.Struct):
 
 
 class UnderlyingState(msgspec.Struct):
-    """What was last seen of an underlying."""
+    """What was last seen of an underlying. `chain_at` is when its last chain was received,
+    `surface_at` the last whole one of the day, `halted_at` when trading stopped; `fresh_chains`
+    counts those since it went on, None when nothing has to be waited for. Times µs UTC.
+    """
 
     implied_window: FloatWindow
     frame_seq: int = 0
     as_of: int | None = None
     available_at: int | None = None
     flags: list[str] = []
-    halted: bool = False
+    chain_at: int | None = None
+    chain_state: str = "MISSING"
+    chain_reason: str | None = None
+    chain_limit_us: int = 0
+    surface_at: int | None = None
+    rung: str = "NONE"
+    halted_at: int | None = None
+    fresh_chains: int | None = None
     quotes: dict[str, Quote] = {}  # by contract label, of the contracts in open trades
+
+    @property
+    def halted(self) -> bool:
+        return self.halted_at is not None
 
 
 class Kill(msgspec.Struct, frozen=True):

@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from trading.engine.configuration import Configuration
 
 
+MINUTE_US = 60_000_000
+
+
 class EngineError(Exception):
     """An input the engine cannot take.
 
@@ -55,6 +58,10 @@ class Step:
     @property
     def market_is_open(self) -> bool:
         return self.day.open_us <= self.ts < self.day.close_us
+
+    def is_intraday(self, hold_minutes: int) -> bool:
+        """Whether a hold is shorter than the day's session: one price a day cannot serve it."""
+        return hold_minutes * MINUTE_US < self.day.close_us - self.day.open_us
 
     def underlying(self, name: str) -> UnderlyingState:
         """Return what is remembered of an underlying, starting it on its first frame."""

@@ -11,15 +11,18 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from trading.execution.closing import modelled_price
 from trading.execution.orders import FILLS, TERMINAL, Order
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from trading.execution.closing import Closes
     from trading.execution.orders import Contract
     from trading.market.frames import MarketFrame
 
 BROKER = "paper"
+QUOTED, MODELLED = "QUOTED", "MODELLED"  # what a fill's price is: a quote, or a close made worse
 
 
 class WorkingOrder(msgspec.Struct):
@@ -58,12 +61,19 @@ class PaperBroker:
             return []
         return [self._report(working, "CANCELLED", at=at, reason="cancelled on request")]
 
-    def close_day(self, *, at: int) -> list[dict[str, Any]]:
-        """Let every working order expire: orders are valid for the day."""
-        reports = [
-            self._report(working, "EXPIRED", at=at, reason="end of day")
-            for working in self._working.values()
-        ]
+    def close_day(self, *, at: int, closes: Closes | None = None) -> list[dict[str, Any]]:
+        """Let every working order expire: orders are valid for the day. Where a day has `closes`
+        they are filled first, as far as was traded.
+        """
+        reports = []
+        for working in list(self._working.values()):
+            close = (closes or {}).get(working.order.contract)
+            if close is not None and close.traded:
+                price = modelled_price(close.price_paise, working.order.side)
+                reports.append(self._fill(working, price, close.traded, at=at, basis=MODELLED))
+            if working.remaining:
+                reason = "the contract did not trade" if closes and close is None else "end of day"
+                reports.append(self._report(working, "EXPIRED", at=at, reason=reason))
         self._working.clear()
         return reports
 
@@ -82,14 +92,22 @@ class PaperBroker:
         return reports
 
     def _fill(
-        self, working: WorkingOrder, price: int, quoted: int | None, *, at: int
+        self,
+        working: WorkingOrder,
+        price: int,
+        quoted: int | None,
+        *,
+        at: int,
+        basis: str = QUOTED,
     ) -> dict[str, Any]:
         quantity = working.remaining if quoted is None else min(working.remaining, quoted)
         working.remaining -= quantity
         status = "PARTIALLY_FILLED" if working.remaining else "FILLED"
         if not working.remaining:
             del self._working[working.order.order]
-        return self._report(working, status, at=at, quantity=quantity, price_paise=price)
+        return self._report(
+            working, status, at=at, quantity=quantity, price_paise=price, basis=basis
+        )
 
     def restore(
         self, orders: Iterable[tuple[Order, int, list[tuple[int, dict[str, Any]]]]]
@@ -118,6 +136,7 @@ class PaperBroker:
         at: int,
         quantity: int = 0,
         price_paise: int | None = None,
+        basis: str | None = None,
         reason: str | None = None,
     ) -> dict[str, Any]:
         working.reports += 1
@@ -130,12 +149,24 @@ class PaperBroker:
             "status": status,
             "quantity": quantity,
             "price_paise": price_paise,
+            "price_basis": basis,
             "expected_paise": order.expected_paise,
             "latency_us": at - working.submitted_at,
             "charges_paise": None,
             "charges_reason": self._costs if status in FILLS else "NO_FILL",
             "reason": reason,
         }
+
+
+def closing_price(frame: MarketFrame, contract: Contract) -> int | None:
+    """Return a contract's close in an end-of-day frame, paise; None when it did not trade."""
+    for block in frame.chain:
+        if block.expiry == contract.expiry and contract.strike_paise in block.strike_paise:
+            side = "call" if contract.right == "CE" else "put"
+            index = block.strike_paise.index(contract.strike_paise)
+            price: int | None = getattr(block, f"{side}_last_paise")[index]
+            return price
+    return None
 
 
 def opposite_quote(

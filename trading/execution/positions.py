@@ -88,6 +88,7 @@ class Trade(msgspec.Struct):
     state: State | None = None
     position_seq: int = 0  # of its last position.changed
     held_at: int | None = None
+    frozen_us: int = 0  # of the time held, while trading was halted
     exit_reason: str | None = None
 
     def move(self, to: State) -> None:

@@ -9,11 +9,15 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from journal.events import rounded
+from trading.market.quality import Rung
 from trading.pricing.black import atm_volatility
 
 if TYPE_CHECKING:
     from trading.features.window import FloatWindow
     from trading.market.frames import ExpiryBlock, MarketFrame
+
+
+DAY_US = 86_400_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,14 +38,20 @@ class AtmImplied:
     z_score_reason: str | None
 
 
-def atm_implied(frame: MarketFrame, window: FloatWindow) -> AtmImplied:
+def atm_implied(
+    frame: MarketFrame, window: FloatWindow, *, rung: Rung = Rung.SURFACE
+) -> AtmImplied:
     """Return the feature for a frame, against the earlier values in `window` (this one not among
-    them).
+    them). On the last rung of the ladder there is none.
     """
     block = nearest_expiry(frame)
     value, reason, strike = None, "NO_FORWARD", None
-    if block is not None:
-        solved = atm_volatility(block, frame.available_at)
+    if block is not None and rung is Rung.NONE:
+        reason = frame.quality.chain.reason or "TOO_FEW_STRIKES"
+    elif block is not None:
+        closes = frame.is_end_of_day
+        now_us = frame.as_of if closes else frame.available_at
+        solved = atm_volatility(block, now_us, closes=closes)
         value, reason, strike = rounded(solved.value), str(solved.status), solved.strike_paise
     mean, deviation, z_score, z_reason = _standardised(value, window)
     return AtmImplied(
@@ -59,9 +69,12 @@ def atm_implied(frame: MarketFrame, window: FloatWindow) -> AtmImplied:
 
 
 def nearest_expiry(frame: MarketFrame) -> ExpiryBlock | None:
-    """Return the first expiry that has a forward and has not expired."""
+    """Return the first expiry that has a forward and has not expired; of an end-of-day record the
+    first that lives beyond the day it is decided on, at whose close its orders are filled.
+    """
+    until = frame.available_at + (DAY_US if frame.is_end_of_day else 0)
     for block in frame.chain:
-        if block.forward_paise is not None and block.expires_at_us > frame.available_at:
+        if block.forward_paise is not None and block.expires_at_us > until:
             return block
     return None
 

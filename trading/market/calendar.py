@@ -1,27 +1,42 @@
 """The trading calendar: which days are market days, when the session opens and closes, when
-contracts stop trading.
+contracts stop trading, when the spot index stands still.
 
 Dated tables with their status and source (`tables/calendar.toml`). `known_at_us` asks what was
-known at that instant (µs UTC): a closure announced later is not seen. Without it everything in the
-tables is known.
+known at that instant (µs UTC): a closure announced later is not seen, one taken back later still
+stands. Without it everything in the tables is known.
 """
 
 from __future__ import annotations
 
 import functools
-import tomllib
-from datetime import UTC, date, datetime, time, timedelta, timezone
-from pathlib import Path
+from datetime import date, timedelta
 from typing import TYPE_CHECKING, Any, NamedTuple
+
+from trading.market.figures import CONFIRMED, is_known, table
+from trading.market.ist import IST, instant_us, ist_date
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-IST = timezone(timedelta(hours=5, minutes=30), "IST")
-_TABLE = Path(__file__).parent / "tables" / "calendar.toml"
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_MICROSECOND = timedelta(microseconds=1)
+__all__ = [
+    "IST",
+    "Calendar",
+    "CalendarError",
+    "DayNote",
+    "Holiday",
+    "PreOpen",
+    "SessionHours",
+    "calendar",
+    "expires_at_us",
+    "instant_us",
+    "is_market_day",
+    "ist_date",
+    "next_market_day",
+    "session_hours",
+]
+
 _SATURDAY = 5
+_YEARS_FIGURES = ("announced_on", "announced_status", "announced_source", "status", "source")
 
 
 class CalendarError(ValueError):
@@ -50,14 +65,39 @@ class SessionHours(NamedTuple):
         return self.intervals[-1][1]
 
 
-def instant_us(day: date, at: time) -> int:
-    """The µs UTC of an IST wall-clock time."""
-    return (datetime.combine(day, at, IST) - _EPOCH) // _MICROSECOND
+class Holiday(NamedTuple):
+    """A closure: `announced_on` is None where it is fixed by law and so always known,
+    `withdrawn_on` the day it was taken back.
+    """
+
+    day: date
+    name: str
+    announced_on: date | None
+    announced_status: str
+    withdrawn_on: date | None
+    status: str
+    source: str
 
 
-def ist_date(at_us: int) -> date:
-    """The IST date of an instant in µs UTC."""
-    return (_EPOCH + at_us * _MICROSECOND).astimezone(IST).date()
+class DayNote(NamedTuple):
+    """What is said of a day: its name (empty for an ordinary one), how sure that is, and whence."""
+
+    name: str
+    status: str
+    source: str
+
+
+class PreOpen(NamedTuple):
+    """The phases before an open, µs UTC: orders are entered, then matched, then nothing happens
+    until the buffer ends. Options have none.
+    """
+
+    entry_from_us: int
+    entry_until_us: int
+    matching_until_us: int
+    buffer_until_us: int
+    status: str
+    source: str
 
 
 class Calendar:
@@ -66,27 +106,27 @@ class Calendar:
     def __init__(self, tables: dict[str, Any]) -> None:
         self.first: date = tables["range"]["from"]
         self.last: date = tables["range"]["to"]
-        self._hours = sorted(tables["hours"], key=lambda row: row["from"])
-        self._holidays = {row["date"]: row for row in tables["holiday"]}
-        self._special = {row["date"]: row for row in tables["special_session"]}
+        self._hours = _by_date(tables["hours"])
+        self._cash = _by_date(tables["cash"])
+        self._preopen = _by_date(tables["preopen"])
+        self._closures = {row["date"]: row for row in _closures(tables)}
+        self._special: dict[date, list[dict[str, Any]]] = {}
+        for row in sorted(tables["special_session"], key=lambda row: row["announced_on"]):
+            self._special.setdefault(row["date"], []).append(row)
 
     def is_market_day(self, day: date, *, known_at_us: int | None = None) -> bool:
         """Whether index derivatives trade on a day, special sessions included. Raises CalendarError
         outside the tables.
         """
         self._check_range(day)
-        special = self._special.get(day)
-        if special is not None and _known(special, known_at_us):
+        if self._special_session(day, known_at_us) is not None:
             return True
-        holiday = self._holidays.get(day)
-        if holiday is not None and _known(holiday, known_at_us):
-            return False
-        return day.weekday() < _SATURDAY
+        return not self._is_closed(day, known_at_us) and day.weekday() < _SATURDAY
 
     def is_expiry_day_candidate(self, day: date, *, known_at_us: int | None = None) -> bool:
         """Whether contracts can expire on a day: a market day with a full session."""
-        special = self._special.get(day)
-        if special is not None and _known(special, known_at_us):
+        special = self._special_session(day, known_at_us)
+        if special is not None:
             return bool(special["counts_for_expiry"])
         return self.is_market_day(day, known_at_us=known_at_us)
 
@@ -95,20 +135,18 @@ class Calendar:
         are not announced.
         """
         if not self.is_market_day(day, known_at_us=known_at_us):
-            holiday = self._holidays.get(day)
-            why = holiday["name"] if holiday else day.strftime("%A")
+            why = self._closures[day]["name"] if day in self._closures else day.strftime("%A")
             msg = f"{day} is not a market day ({why})"
             raise CalendarError(msg)
-        special = self._special.get(day)
-        if special is not None and _known(special, known_at_us):
-            if not special["intervals"]:
-                msg = f"the hours of {day} ({special['name']}) are not announced"
-                raise CalendarError(msg)
-            spans = [(start, stop) for start, stop in special["intervals"]]
-            row = special
-        else:
-            row = self._hours_row(day, known_at_us)
+        row = self._special_session(day, known_at_us)
+        if row is None:
+            row = self._row_of(self._hours, day, known_at_us)
             spans = [(row["open"], row["close"])]
+        elif row["intervals"]:
+            spans = [(start, stop) for start, stop in row["intervals"]]
+        else:
+            msg = f"the hours of {day} ({row['name']}) are not known"
+            raise CalendarError(msg)
         intervals = tuple((instant_us(day, start), instant_us(day, stop)) for start, stop in spans)
         return SessionHours(day, intervals, row.get("name", ""), row["status"], row["source"])
 
@@ -134,15 +172,75 @@ class Calendar:
         """When the contracts of an expiry stop trading, µs UTC; beyond the tables by the last rule
         then known.
         """
-        return instant_us(expiry, self._hours_row(expiry, known_at_us)["expiry"])
+        return instant_us(expiry, self._row_of(self._hours, expiry, known_at_us)["expiry"])
 
-    def _hours_row(self, day: date, known_at_us: int | None) -> dict[str, Any]:
-        rows = [row for row in self._hours if row["from"] <= day and _known(row, known_at_us)]
-        if not rows:
-            msg = f"{day} is before the first session hours known, {self._hours[0]['from']}"
+    def spot_quiet_from_us(self, day: date, *, known_at_us: int | None = None) -> int:
+        """When the spot index of a market day stops moving with every trade, µs UTC: the close, or
+        sooner where the cash market goes into its closing auction before derivatives stop.
+        """
+        hours = self.session_hours(day, known_at_us=known_at_us)
+        if self._special_session(day, known_at_us) is not None:
+            return hours.close_us
+        row = self._row_of(self._cash, day, known_at_us)
+        return min(hours.close_us, instant_us(day, row["continuous_until"]))
+
+    def preopen(
+        self, day: date, instrument: str, *, known_at_us: int | None = None
+    ) -> PreOpen | None:
+        """The phases before the open of a market day with ordinary hours, for `FUTURE` or `SPOT`;
+        None where there are none or they are not on record.
+        """
+        self.session_hours(day, known_at_us=known_at_us)
+        rows = [row for row in self._preopen if row["instrument"] == instrument]
+        special = self._special_session(day, known_at_us)
+        if special is not None or not _in_force(rows, day, known_at_us):
+            return None
+        row = self._row_of(rows, day, known_at_us)
+        entry_from, entry_until = row["entry"]
+        return PreOpen(
+            instant_us(day, entry_from),
+            instant_us(day, entry_until),
+            instant_us(day, row["matching_until"]),
+            instant_us(day, row["buffer_until"]),
+            row["status"],
+            row["source"],
+        )
+
+    def holidays(self, *, known_at_us: int | None = None) -> tuple[Holiday, ...]:
+        """Every closure known at an instant, ascending; one taken back is no longer among them."""
+        rows = (row for row in self._closures.values() if is_known(row, known_at_us))
+        return tuple(_holiday(row) for row in sorted(rows, key=lambda row: row["date"]))
+
+    def every_holiday(self) -> tuple[Holiday, ...]:
+        """Every closure ever announced, ascending, those taken back among them."""
+        return tuple(_holiday(self._closures[day]) for day in sorted(self._closures))
+
+    def about(self, day: date, *, known_at_us: int | None = None) -> DayNote:
+        """Why a day trades or does not, as known at an instant: its special session, its closure,
+        or the ordinary week.
+        """
+        row = self._special_session(day, known_at_us)
+        if row is None and self._is_closed(day, known_at_us):
+            row = self._closures[day]
+        if row is None:
+            return DayNote("", CONFIRMED, "the ordinary week")
+        return DayNote(row["name"], row["status"], row["source"])
+
+    def _special_session(self, day: date, known_at_us: int | None) -> dict[str, Any] | None:
+        known = [row for row in self._special.get(day, ()) if is_known(row, known_at_us)]
+        return known[-1] if known else None
+
+    def _is_closed(self, day: date, known_at_us: int | None) -> bool:
+        return day in self._closures and is_known(self._closures[day], known_at_us)
+
+    def _row_of(
+        self, rows: list[dict[str, Any]], day: date, known_at_us: int | None
+    ) -> dict[str, Any]:
+        found = _in_force(rows, day, known_at_us)
+        if not found:
+            msg = f"{day} is before the first session hours known, {rows[0]['from']}"
             raise CalendarError(msg)
-        row: dict[str, Any] = rows[-1]
-        return row
+        return found[-1]
 
     def _step(self, day: date, days: int, known_at_us: int | None) -> date:
         following = day + timedelta(days=days)
@@ -156,16 +254,45 @@ class Calendar:
             raise CalendarError(msg)
 
 
-def _known(row: dict[str, Any], known_at_us: int | None) -> bool:
-    """Whether a row was public at an instant: from the start of the IST day it was announced on."""
-    announced: date | None = row.get("announced_on")
-    return known_at_us is None or announced is None or instant_us(announced, time(0)) <= known_at_us
+def _by_date(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    return sorted(rows, key=lambda row: row["from"])
+
+
+def _in_force(
+    rows: list[dict[str, Any]], day: date, known_at_us: int | None
+) -> list[dict[str, Any]]:
+    return [row for row in rows if row["from"] <= day and is_known(row, known_at_us)]
+
+
+def _closures(tables: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """Every closure as one row: a year's list lends its days what they do not say themselves."""
+    for year in tables["holidays"]:
+        lent = {column: year[column] for column in _YEARS_FIGURES}
+        for row in year["days"]:
+            closure = {**lent, **row}
+            if closure.get("fixed", False):
+                del closure["announced_on"]
+            yield closure
+        own = [row for row in tables["holiday"] if row["date"].year == year["year"]]
+        yield from ({**lent, **row} for row in own)
+
+
+def _holiday(row: dict[str, Any]) -> Holiday:
+    return Holiday(
+        row["date"],
+        row["name"],
+        row.get("announced_on"),
+        row["announced_status"],
+        row.get("withdrawn_on"),
+        row["status"],
+        row["source"],
+    )
 
 
 @functools.cache
 def calendar() -> Calendar:
     """The calendar of the tables shipped with the program."""
-    return Calendar(tomllib.loads(_TABLE.read_text(encoding="utf-8")))
+    return Calendar(table("calendar"))
 
 
 def is_market_day(day: date, *, known_at_us: int | None = None) -> bool:

@@ -1,71 +1,62 @@
-"""Frames out of the store: what the engine is fed, day by day, in the order things became known."""
+"""The recorded market, day by day: every source of the store in one stream, in the order things
+became known.
+
+A frame is made at each instant at which a chain, a level of the index or of its nearest future
+becomes known; prints and the volatility index come along with the next one. Halts and resumptions
+are those the store holds and the breaks of the day's session; a feed that says nothing for twice
+its cadence has a gap, which is told when that time is up.
+"""
 
 from __future__ import annotations
 
 from datetime import date, time, timedelta
-from operator import itemgetter
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-import numpy as np
-
 from journal.log.manifest import DataFile
-from trading.market.calendar import expires_at_us, instant_us
-from trading.market.frames import FLAG_CLOCK, ExpiryBlock, FrameSource, MarketFrame
+from trading.market.calendar import CalendarError, calendar, instant_us, session_hours
+from trading.market.feeds.assembly import Assembly, Bar, Print
+from trading.market.feeds.chains import LEGS, ordered, snapshots
+from trading.market.feeds.end_of_day import (
+    FUTURES,
+    closes_of_day,
+    end_of_day_days,
+    end_of_day_frames,
+    record_entries,
+)
+from trading.market.feeds.rows import as_rows, by_underlying
+from trading.market.frames import FrameSource, MarketFrame, MarketStatus
+from trading.market.quality import CADENCES, Reading
 from trading.market.store import (
-    CHAIN_SNAPSHOT_ORDER,
     CHAIN_SNAPSHOTS,
     UNDERLYINGS,
     Entry,
     MarketStore,
-    connect,
-    sql_text,
 )
-from trading.pricing.forward import PAIRS_WANTED, ParityForward, forward_of_nearest
+from trading.market.timeguard import TimeGuard
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-    from pathlib import Path
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
-    Integers = np.ndarray[tuple[int], np.dtype[np.int64]]
-    Columns = dict[str, np.ndarray[Any, np.dtype[Any]]]
+    from trading.execution.closing import Closes
+    from trading.market.timeguard import Columns
+
+FeedItem = MarketFrame | MarketStatus
 
 DEFAULT_EXPIRIES = 4
 DEFAULT_STRIKES_EACH_SIDE = 30
-
-_LEGS = tuple(
-    f"{side}_{field}"
-    for side in ("call", "put")
-    for field in (
-        "bid_paise",
-        "ask_paise",
-        "bid_quantity",
-        "ask_quantity",
-        "last_paise",
-        "oi_contracts",
-        "volume_contracts",
-    )
-)
-_UNUSABLE = np.iinfo(
-    np.int64
-).max  # the distance from the money of a strike without four good quotes
+_PRINT_CADENCE_US = 60_000_000
+_CHAIN_CADENCE_US = 60_000_000  # of a collection that states none
+_BARS = {"spot_bars": "spot", "future_bars": "future"}
+_SOURCES = (CHAIN_SNAPSHOTS, *_BARS, "vix", "prints", "market_status")
 
 
-class _Parity(NamedTuple):
-    """A day's rows as the forward needs them, in paise."""
+class _Observation(NamedTuple):
+    """Something that became known: when, in which order at one instant, and who takes it."""
 
-    strike: Integers
-    difference: Integers  # twice (call mid − put mid)
-    distance: Integers  # its size, or _UNUSABLE
-
-
-class _Window(NamedTuple):
-    """The rows of one expiry that a frame shows, and its forward."""
-
-    low: int
-    high: int
-    expiry: str
-    expires_at: int
-    forward: ParityForward
+    at_us: int
+    rank: int
+    take: Callable[[], None]
 
 
 def days_with_data(
@@ -73,19 +64,34 @@ def days_with_data(
     underlyings: Sequence[str] = UNDERLYINGS,
     from_date: date | None = None,
     to_date: date | None = None,
+    *,
+    daily: bool = False,
 ) -> tuple[date, ...]:
-    """The IST dates, ascending, on which the store has snapshots of any of the underlyings."""
-    days = {
-        date.fromisoformat(day)
-        for entry in _entries(store)
-        for underlying in underlyings
-        for day in entry.days.get(underlying, ())
-    }
+    """The IST dates, ascending, on which a feed of any of the underlyings brings a chain: snapshots
+    of the day or, failing these, the end-of-day record of the day before, unless that day had
+    snapshots itself. With `daily` only the records count.
+    """
+    guard = TimeGuard(store)
+    days = end_of_day_days(guard, underlyings)
+    if not daily:
+        seen = _days_with_snapshots(guard, underlyings)
+        # The record of a day that was seen while the market was open tells no one anything new.
+        days -= {calendar().next_market_day(day) for day in seen}
+        days |= seen
     return tuple(
         day
         for day in sorted(days)
         if (from_date is None or from_date <= day) and (to_date is None or day <= to_date)
     )
+
+
+def _days_with_snapshots(guard: TimeGuard, underlyings: Sequence[str]) -> set[date]:
+    return {
+        date.fromisoformat(day)
+        for entry in guard.entries(CHAIN_SNAPSHOTS)
+        for underlying in underlyings
+        for day in entry.days.get(underlying, ())
+    }
 
 
 def frames(
@@ -97,229 +103,427 @@ def frames(
     expiries: int = DEFAULT_EXPIRIES,
     strikes_each_side: int = DEFAULT_STRIKES_EACH_SIDE,
 ) -> Iterator[MarketFrame]:
-    """The frames of some underlyings from one IST date to another (both included), by receipt,
-    NIFTY before BANKNIFTY.
+    """The frames of `feed_items`, without the statuses between them."""
+    for item in feed_items(
+        store,
+        underlyings,
+        from_date,
+        to_date,
+        expiries=expiries,
+        strikes_each_side=strikes_each_side,
+    ):
+        if isinstance(item, MarketFrame):
+            yield item
 
-    A frame holds the nearest `expiries` that have not expired and have a parity forward, each with
-    the strike nearest that forward and up to `strikes_each_side` on either side of it. All days are
-    read from the generation that was current at the first. Raises StoreError when a file of the
-    store is missing or damaged.
+
+def feed_items(
+    store: MarketStore,
+    underlyings: Sequence[str],
+    from_date: date,
+    to_date: date,
+    *,
+    expiries: int = DEFAULT_EXPIRIES,
+    strikes_each_side: int = DEFAULT_STRIKES_EACH_SIDE,
+    daily: bool = False,
+) -> Iterator[FeedItem]:
+    """Frames and statuses of some underlyings from one IST date to another (both included), as they
+    became known, at one instant statuses first and NIFTY before BANKNIFTY.
+
+    A chain holds the nearest `expiries` that have not expired and have a parity forward, each with
+    the strike nearest that forward and up to `strikes_each_side` on either side of it. A day
+    without snapshots has the end-of-day record of the day before; with `daily` every day has. All
+    days are read from the generation that was current at the first. Raises StoreError when a file
+    of the store is missing or damaged.
     """
-    entries = _entries(store)
-    paths: dict[str, Path] = {}
-    for day in days_with_data(store, underlyings, from_date, to_date):
-        of_day = [
-            entry
-            for entry in entries
-            if any(day.isoformat() in entry.days.get(name, ()) for name in underlyings)
-        ]
-        for entry in of_day:
-            if entry.accepted.digest not in paths:
-                paths[entry.accepted.digest] = store.path_of(entry.accepted)
-        files = [paths[entry.accepted.digest] for entry in of_day]
-        columns = _read(files, of_day, underlyings, day)
-        yield from _day_frames(columns, of_day, underlyings, expiries, strikes_each_side)
+    guard = TimeGuard(store)
+    named = [name for name in UNDERLYINGS if name in underlyings]
+    seen = set() if daily else _days_with_snapshots(guard, named)
+    for day in days_with_data(store, named, from_date, to_date, daily=daily):
+        if day in seen:
+            yield from _Day(guard, named, day).items(expiries, strikes_each_side)
+        else:
+            yield from end_of_day_frames(
+                guard, named, day, expiries=expiries, strikes_each_side=strikes_each_side
+            )
+
+
+def closes(
+    store: MarketStore, underlyings: Sequence[str], day: date, *, daily: bool = False
+) -> Closes:
+    """What orders of a day without snapshots are filled at; empty on a day that has its own."""
+    guard = TimeGuard(store)
+    if not daily and day in _days_with_snapshots(guard, underlyings):
+        return {}
+    return closes_of_day(guard, underlyings, day)
 
 
 def files_of_days(
-    store: MarketStore, underlyings: Sequence[str], days: Sequence[date]
+    store: MarketStore, underlyings: Sequence[str], days: Sequence[date], *, daily: bool = False
 ) -> tuple[DataFile, ...]:
-    """The files of the store that `frames` reads for some days; their digests are those that
-    `frames` holds them to.
+    """The files of the store that `feed_items` reads for some days; their digests are those that
+    it holds them to.
     """
-    wanted = {day.isoformat() for day in days}
-    return tuple(
-        DataFile(entry.accepted.file, entry.accepted.digest, entry.source.digest)
-        for entry in _entries(store)
-        if any(not wanted.isdisjoint(entry.days.get(name, ())) for name in underlyings)
+    guard = TimeGuard(store)
+    seen = set() if daily else _days_with_snapshots(guard, underlyings)
+    files = {
+        entry.accepted.file: DataFile(
+            entry.accepted.file, entry.accepted.digest, entry.source.digest
+        )
+        for day in days
+        for entry in (
+            _all_of(_entries_of_day(guard, underlyings, day))
+            if day in seen
+            else _record_entries_of(guard, day)
+        )
+    }
+    return tuple(files.values())
+
+
+def _all_of(entries: dict[str, list[Entry]]) -> list[Entry]:
+    return [entry for found in entries.values() for entry in found]
+
+
+def _record_entries_of(guard: TimeGuard, day: date) -> list[Entry]:
+    """The end-of-day files of a decision day: those known on it and those its orders fill from."""
+    first, _ = _span(day)
+    _, past = _span(calendar().next_market_day(day))
+    entries = [*record_entries(guard), *guard.entries(FUTURES), *guard.entries("vix")]
+    return [
+        entry
+        for entry in entries
+        if entry.ranges["available_at"][0] < past and entry.ranges["available_at"][1] >= first
+    ]
+
+
+def _span(day: date) -> tuple[int, int]:
+    return instant_us(day, time(0)), instant_us(day + timedelta(days=1), time(0))
+
+
+def _entries_of_day(
+    guard: TimeGuard, underlyings: Sequence[str], day: date
+) -> dict[str, list[Entry]]:
+    """The entries a day is made of, by category. A day is of one market: where chains were recorded
+    nothing generated is mixed in, and the other way round.
+    """
+    first, past = _span(day)
+    chains = [
+        entry
+        for entry in guard.entries(CHAIN_SNAPSHOTS)
+        if any(day.isoformat() in entry.days.get(name, ()) for name in underlyings)
+    ]
+    synthetic = bool(chains) and all(entry.source.synthetic for entry in chains)
+    found = {
+        category: [
+            entry
+            for entry in guard.entries(category)
+            if entry.source.synthetic == synthetic
+            and entry.ranges["available_at"][0] < past
+            and entry.ranges["available_at"][1] >= first
+        ]
+        for category in _SOURCES[1:]
+    }
+    found[CHAIN_SNAPSHOTS] = _closest(e for e in chains if e.source.synthetic == synthetic)
+    return found
+
+
+def _closest(chains: Iterable[Entry]) -> list[Entry]:
+    """Of several collections of one day's chains the one that looked most often; two are never
+    mixed, because a frame between two of theirs would be of neither.
+    """
+    by_name: dict[str, list[Entry]] = {}
+    for entry in chains:
+        by_name.setdefault(entry.source.name, []).append(entry)
+    if not by_name:
+        return []
+    return min(
+        by_name.values(),
+        key=lambda group: (group[0].cadence_us or _CHAIN_CADENCE_US, group[0].source.name),
     )
 
 
-def _entries(store: MarketStore) -> list[Entry]:
-    return [e for e in store.catalogue().entries if e.category == CHAIN_SNAPSHOTS]
+class _Day:
+    """One day's sources and what they become."""
 
+    def __init__(self, guard: TimeGuard, underlyings: Sequence[str], day: date) -> None:
+        self._guard = guard
+        self._underlyings = [name for name in UNDERLYINGS if name in underlyings]
+        self._day = day
+        self._entries = _entries_of_day(guard, underlyings, day)
+        self._assemblies = {name: Assembly(name) for name in self._underlyings}
 
-def _read(
-    files: Sequence[Path], entries: Sequence[Entry], underlyings: Sequence[str], day: date
-) -> Columns:
-    """A day's rows in order, as columns; underlying and source as positions in the sequences."""
-    paths = ", ".join(f"'{sql_text(str(path))}'" for path in files)
-    names = ", ".join(f"'{sql_text(name)}'" for name in underlyings)
-    digests = ", ".join(f"'{entry.source.digest}'" for entry in entries)
-    query = f"""
-        SELECT available_at, as_of, exchange_stamp, collection_stamp,
-          expiry, strike_paise, spot_paise,
-          list_position([{names}], underlying) - 1 AS underlying_index,
-          list_position([{digests}], source_digest) - 1 AS source_index,
-          {", ".join(_LEGS)}
-        FROM read_parquet([{paths}])
-        WHERE underlying IN ({names}) AND available_at >= $first AND available_at < $past
-        ORDER BY {CHAIN_SNAPSHOT_ORDER}
-    """  # noqa: S608 - names, digests and paths are the store's own, quoted
-    span = {
-        "first": instant_us(day, time(0)),
-        "past": instant_us(day + timedelta(days=1), time(0)),
-    }
-    with connect() as connection:
-        return connection.execute(query, span).fetchnumpy()
+    def items(self, expiries: int, strikes_each_side: int) -> Iterator[FeedItem]:
+        """Everything of the day, in order."""
+        observations = [
+            *self._chains(expiries, strikes_each_side),
+            *self._bars(),
+            *self._vix(),
+            *self._prints(),
+        ]
+        observations.sort(key=lambda seen: seen[:2])
+        statuses = self._statuses()
+        watches = [_GapWatch(name, self._assemblies[name]) for name in self._underlyings]
+        position, count = 0, len(observations)
+        while position < count:
+            at_us = observations[position].at_us
+            yield from self._statuses_until(statuses, at_us, watches)
+            while position < count and observations[position].at_us == at_us:
+                observations[position].take()
+                position += 1
+            for watch in watches:
+                if watch.assembly.is_due:
+                    frame = watch.assembly.frame(at_us)
+                    watch.seen(frame)
+                    yield frame
+        yield from self._statuses_until(statuses, self._last_moment(), watches)
 
+    def _statuses_until(
+        self, statuses: list[MarketStatus], at_us: int, watches: Sequence[_GapWatch]
+    ) -> Iterator[MarketStatus]:
+        """The statuses due by an instant, in order, with the gaps that were found by then."""
+        due: list[MarketStatus] = []
+        while statuses and statuses[0].available_at <= at_us:
+            due.append(statuses.pop(0))
+        for watch in watches:
+            own = [status for status in due if status.underlying == watch.underlying]
+            due += watch.gaps(at_us, own, self._last_moment())
+        order = {name: index for index, name in enumerate(self._underlyings)}
+        for status in sorted(due, key=lambda s: (s.available_at, order[s.underlying])):
+            if status.status != "GAP":
+                self._assemblies[status.underlying].halted = status.status == "HALT"
+            yield status
 
-def _day_frames(
-    columns: Columns,
-    entries: Sequence[Entry],
-    underlyings: Sequence[str],
-    expiries: int,
-    strikes_each_side: int,
-) -> Iterator[MarketFrame]:
-    frame_keys = [
-        columns[name] for name in ("available_at", "as_of", "underlying_index", "source_index")
-    ]
-    starts = _starts(frame_keys)
-    windows = _windows(columns, frame_keys, starts, expiries, strikes_each_side)
-    legs = _shown_legs(columns, windows)
-    sources = [_frame_source(entry) for entry in entries]
-    heads = [
-        np.ma.masked_array(columns[name])[starts].tolist()
-        for name in (
-            "underlying_index",
-            "source_index",
-            "as_of",
-            "available_at",
-            "exchange_stamp",
-            "collection_stamp",
-            "spot_paise",
+    def _last_moment(self) -> int:
+        """The end of the session: what is missing after it is not missed."""
+        try:
+            return session_hours(self._day).close_us
+        except CalendarError:
+            return 0
+
+    def _columns(
+        self,
+        category: str,
+        columns: Sequence[str],
+        where: dict[str, Any] | None = None,
+        *,
+        in_order: bool = True,
+    ) -> Columns:
+        first, past = _span(self._day)
+        entries = self._entries[category]
+        if not entries:
+            return {}
+        return self._guard.window(
+            category,
+            from_us=first,
+            past_us=past,
+            entries=entries,
+            columns=columns,
+            where=where,
+            in_order=in_order,
         )
-    ]
-    shown = 0
-    for shows, name, source, as_of, available_at, exchange, collection, spot in zip(
-        windows, *heads, strict=True
-    ):
-        chain = []
-        for window in shows:
-            past = shown + window.high - window.low
-            forward = window.forward
-            cut = itemgetter(slice(shown, past))
-            chain.append(ExpiryBlock(window.expiry, window.expires_at, *forward, *map(cut, legs)))
-            shown = past
-        yield MarketFrame(
-            underlying=underlyings[name],
-            as_of=as_of,
-            available_at=available_at,
-            exchange_stamp=exchange,
-            collection_stamp=collection,
-            source=sources[source],
-            flags=(FLAG_CLOCK,) if as_of > available_at else (),
-            cadence_us=entries[source].cadence_us,
-            spot_paise=spot,
-            future_paise=None,
-            vix=None,
-            chain=tuple(chain),
+
+    def _chains(self, expiries: int, strikes_each_side: int) -> Iterator[_Observation]:
+        entries = self._entries[CHAIN_SNAPSHOTS]
+        names = ", ".join(f"'{name}'" for name in self._underlyings)
+        digests = ", ".join(f"'{entry.source.digest}'" for entry in entries)
+        columns = self._columns(
+            CHAIN_SNAPSHOTS,
+            (
+                "available_at",
+                "as_of",
+                "exchange_stamp",
+                "collection_stamp",
+                "expiry",
+                "strike_paise",
+                "spot_paise",
+                f"list_position([{names}], underlying) - 1 AS underlying_index",
+                f"list_position([{digests}], source_digest) - 1 AS source_index",
+                *LEGS,
+            ),
+            {"underlying": tuple(self._underlyings)},
+            in_order=False,
         )
+        if not columns:
+            return
+        columns = ordered(columns)
+        sources = [_frame_source(entry) for entry in entries]
+        cadences = [entry.cadence_us or _CHAIN_CADENCE_US for entry in entries]
+        for index, snapshot in snapshots(columns, sources, cadences, expiries, strikes_each_side):
+            assembly = self._assemblies[self._underlyings[index]]
+            yield _observed(snapshot.available_at, 2, assembly.take_chain, snapshot)
 
-
-def _windows(
-    columns: Columns,
-    frame_keys: Sequence[np.ndarray[Any, np.dtype[Any]]],
-    starts: Integers,
-    expiries: int,
-    strikes_each_side: int,
-) -> list[list[_Window]]:
-    """For each frame the expiries it shows, ascending, and which of their strikes."""
-    parity = _parity(columns)
-    length = len(parity.strike)
-    block_starts = _starts([*frame_keys, columns["expiry"]])
-    block_expiries = np.datetime_as_string(
-        columns["expiry"][block_starts].astype("datetime64[D]")
-    ).tolist()
-    blocks = zip(
-        block_starts.tolist(),
-        np.append(block_starts[1:], length).tolist(),
-        block_expiries,
-        strict=True,
-    )
-    known_at = int(columns["available_at"][0]) if length else None
-    expiry_times = {
-        expiry: expires_at_us(date.fromisoformat(expiry), known_at_us=known_at)
-        for expiry in sorted(set(block_expiries))
-    }
-    frame_of_block = (np.searchsorted(starts, block_starts, side="right") - 1).tolist()
-    frame_times = columns["as_of"][starts].tolist()
-    windows: list[list[_Window]] = [[] for _ in frame_times]
-    for frame, (low, high, expiry) in zip(frame_of_block, blocks, strict=True):
-        if len(windows[frame]) == expiries or expiry_times[expiry] <= frame_times[frame]:
-            continue
-        forward = _forward(parity, low, high)
-        if forward.forward_paise is not None:
-            first, past = _around(parity.strike[low:high], forward.forward_paise, strikes_each_side)
-            windows[frame].append(
-                _Window(low + first, low + past, expiry, expiry_times[expiry], forward)
+    def _bars(self) -> Iterator[_Observation]:
+        for category, name in _BARS.items():
+            expiry = ("expiry",) if name == "future" else ()
+            rows = as_rows(
+                self._columns(
+                    category,
+                    (
+                        "underlying",
+                        "as_of",
+                        "available_at",
+                        "close_paise",
+                        "interval_us",
+                        "source_digest",
+                        *expiry,
+                    ),
+                    {"underlying": tuple(self._underlyings), "interval": ("1m", "5m")},
+                )
             )
-    return windows
+            sources = {e.source.digest: _frame_source(e) for e in self._entries[category]}
+            for underlying, bars in by_underlying(rows).items():
+                for row in self._nearest_and_finest(bars):
+                    bar = _bar(row, sources[row["source_digest"]])
+                    take = getattr(self._assemblies[underlying], f"take_{name}")
+                    yield _observed(bar.available_at, 1, take, bar)
+
+    def _nearest_and_finest(self, bars: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+        """The bars of the shortest interval there is, and of the nearest expiry."""
+        interval = min(bar["interval_us"] for bar in bars)
+        expiries = [bar["expiry"] for bar in bars if "expiry" in bar and bar["expiry"] >= self._day]
+        nearest = min(expiries, default=None)
+        for bar in bars:
+            wanted = bar.get("expiry") == nearest and bar["close_paise"] is not None
+            if wanted and bar["interval_us"] == interval:
+                yield bar
+
+    def _vix(self) -> Iterator[_Observation]:
+        rows = as_rows(
+            self._columns(
+                "vix",
+                ("as_of", "available_at", "close", "interval", "source_digest"),
+                {"interval": ("1m", "5m")},
+            )
+        )
+        finest = min((row["interval"] for row in rows), default=None)  # 1m is before 5m
+        minutes = {"1m": 1, "5m": 5}
+        for row in rows:
+            if row["interval"] != finest or row["close"] is None:
+                continue
+            reading = Reading(
+                row["close"],
+                row["as_of"],
+                row["available_at"],
+                row["source_digest"],
+                minutes[row["interval"]] * 60_000_000,
+            )
+            for assembly in self._assemblies.values():
+                yield _observed(reading.available_at, 0, assembly.take_vix, reading)
+
+    def _prints(self) -> Iterator[_Observation]:
+        rows = as_rows(
+            self._columns(
+                "prints",
+                (
+                    "as_of",
+                    "available_at",
+                    "instrument",
+                    "trade_id",
+                    "price_paise",
+                    "quantity",
+                    "aggressor",
+                    "source_digest",
+                ),
+            )
+        )
+        for row in rows:
+            underlying = _underlying_of(row["instrument"], self._underlyings)
+            if underlying is None:
+                continue
+            trade = Print(
+                row["as_of"],
+                row["available_at"],
+                row["instrument"],
+                row["trade_id"],
+                row["price_paise"],
+                row["quantity"],
+                row["aggressor"],
+                row["source_digest"],
+                _PRINT_CADENCE_US,
+            )
+            yield _observed(trade.available_at, 0, self._assemblies[underlying].take_print, trade)
+
+    def _statuses(self) -> list[MarketStatus]:
+        rows = as_rows(
+            self._columns(
+                "market_status",
+                ("underlying", "as_of", "available_at", "status", "reason"),
+                {"underlying": tuple(self._underlyings)},
+            )
+        )
+        found = [
+            MarketStatus(row["underlying"], row["available_at"], row["status"], row["reason"])
+            for row in rows
+        ]
+        found += self._breaks()
+        order = {name: index for index, name in enumerate(self._underlyings)}
+        return sorted(found, key=lambda s: (s.available_at, order[s.underlying]))
+
+    def _breaks(self) -> Iterator[MarketStatus]:
+        """A session of several intervals stands still between them."""
+        try:
+            intervals = session_hours(self._day).intervals
+        except CalendarError:
+            return
+        for (_, stops), (starts, _) in pairwise(intervals):
+            for name in self._underlyings:
+                yield MarketStatus(name, stops, "HALT", "between two parts of the session")
+                yield MarketStatus(name, starts, "RESUME", "the next part of the session")
 
 
-def _parity(columns: Columns) -> _Parity:
-    quotes = [
-        np.ma.masked_array(columns[name], dtype=np.int64)
-        for name in ("call_bid_paise", "call_ask_paise", "put_bid_paise", "put_ask_paise")
-    ]
-    missing = np.zeros(len(columns["expiry"]), dtype=bool)
-    for quote in quotes:
-        missing |= np.ma.getmaskarray(quote)
-    call_bid, call_ask, put_bid, put_ask = (quote.filled(0) for quote in quotes)
-    unusable = missing | (call_bid > call_ask) | (put_bid > put_ask)
-    difference = call_bid + call_ask - put_bid - put_ask
-    return _Parity(
-        strike=np.asarray(columns["strike_paise"], dtype=np.int64),
-        difference=difference,
-        distance=np.where(unusable, _UNUSABLE, np.abs(difference)),
+class _GapWatch:
+    """Notices that nothing came of an underlying for twice the cadence of its feed."""
+
+    def __init__(self, underlying: str, assembly: Assembly) -> None:
+        self.underlying = underlying
+        self.assembly = assembly
+        self._cadence_us = 0
+        self._due: int | None = None
+
+    def seen(self, frame: MarketFrame) -> None:
+        """A frame came; the next is due within twice the shortest cadence seen."""
+        cadence_us = frame.cadence_us
+        self._cadence_us = min(self._cadence_us or cadence_us, cadence_us)
+        self._due = frame.available_at + CADENCES * self._cadence_us
+
+    def gaps(
+        self, at_us: int, statuses: Iterable[MarketStatus], last_us: int
+    ) -> Iterator[MarketStatus]:
+        """The gap found before an instant, if any; a halt is none, and ends the waiting."""
+        for status in (*statuses, None):
+            until = at_us if status is None else status.available_at
+            if self._due is not None and self._due < until and self._due < last_us:
+                seconds = CADENCES * self._cadence_us / 1e6
+                reason = f"nothing received for {seconds:g} s"
+                yield MarketStatus(self.underlying, self._due, "GAP", reason)
+                self._due = None
+            if status is not None and status.status == "HALT":
+                self._due = None
+            elif status is not None and self._cadence_us:
+                self._due = status.available_at + CADENCES * self._cadence_us
+
+
+def _observed(at_us: int, rank: int, take: Callable[[Any], None], what: Any) -> _Observation:
+    return _Observation(at_us, rank, lambda: take(what))
+
+
+def _bar(row: dict[str, Any], source: FrameSource) -> Bar:
+    return Bar(
+        row["as_of"],
+        row["available_at"],
+        row["close_paise"],
+        row["expiry"].isoformat() if "expiry" in row else None,
+        source,
+        row["interval_us"],
     )
 
 
-def _forward(parity: _Parity, low: int, high: int) -> ParityForward:
-    """What parity_forward gives for rows low..high.
-
-    Strikes ascend, so a stable sort breaks ties to the lower strike, as it does.
-    """
-    distance = parity.distance[low:high]
-    order = np.argsort(distance, kind="stable")[:PAIRS_WANTED]
-    nearest = order[distance[order] != _UNUSABLE] + low
-    return forward_of_nearest(
-        list(zip(parity.strike[nearest].tolist(), parity.difference[nearest].tolist(), strict=True))
-    )
-
-
-def _around(strikes: Integers, forward: int, each_side: int) -> tuple[int, int]:
-    """The span of the strike nearest the forward (of two the lower) and `each_side` either side."""
-    nearest = int(np.argmin(np.abs(strikes - forward)))
-    return max(0, nearest - each_side), min(len(strikes), nearest + each_side + 1)
-
-
-def _shown_legs(columns: Columns, windows: Sequence[Sequence[_Window]]) -> list[tuple[Any, ...]]:
-    """Strikes and legs of the rows the frames show, in order, as tuples with None for missing.
-
-    Taken for the whole day at once: slicing a tuple costs little, converting an array does not.
-    """
-    spans = [np.arange(w.low, w.high) for shows in windows for w in shows]
-    rows = np.concatenate(spans) if spans else np.zeros(0, dtype=np.int64)
-    return [_values(name, columns[name][rows]) for name in ("strike_paise", *_LEGS)]
-
-
-def _values(name: str, column: np.ndarray[Any, np.dtype[Any]]) -> tuple[Any, ...]:
-    """A column as a tuple, None for missing; open interest as an integer where it is one."""
-    if not name.endswith("_oi_contracts"):
-        return tuple(column.tolist())
-    if np.all(column == np.floor(column)):
-        return tuple(column.astype(np.int64).tolist())
-    return tuple(int(v) if v is not None and v.is_integer() else v for v in column.tolist())
-
-
-def _starts(columns: Sequence[np.ndarray[Any, np.dtype[Any]]]) -> Integers:
-    """The index of the first row of each run of rows equal in every column."""
-    changed = np.zeros(len(columns[0]), dtype=bool)
-    changed[:1] = True
-    for column in columns:
-        changed[1:] |= column[1:] != column[:-1]
-    return np.flatnonzero(changed)
+def _underlying_of(instrument: str, underlyings: Sequence[str]) -> str | None:
+    """Whose trade it is: NIFTY's are those of NIFTY, NIFTY-FUT, NIFTY26MARFUT, …"""
+    for name in underlyings:
+        rest = instrument.removeprefix(name)
+        if rest != instrument and not rest[:1].isalpha():
+            return name
+    return None
 
 
 def _frame_source(entry: Entry) -> FrameSource:

@@ -11,11 +11,16 @@ from __future__ import annotations
 import itertools
 import math
 from datetime import date
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 
+from trading.market.quality import FrameQuality
+
 FLAG_CLOCK = "CLOCK"  # the exchange stamp is later than the receipt
+FLAG_LATE = "LATE"  # something older than what was shown already came in, and is not shown
+FLAG_REPEATED = "REPEATED"  # what was shown already came in again
+END_OF_DAY = "eod"  # name of the source of frames made of the exchange's end-of-day record
 
 _OPTIONAL_COLUMNS = tuple(
     f"{side}_{field}"
@@ -72,9 +77,34 @@ class ExpiryBlock(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     put_volume: tuple[int | None, ...]
 
 
+class PrintBlock(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Trades of one instrument since the last frame, in columns; aggressor BUY, SELL or None."""
+
+    instrument: str
+    as_of: tuple[int, ...]
+    price_paise: tuple[int, ...]
+    quantity: tuple[int | float, ...]
+    aggressor: tuple[str | None, ...]
+
+
+class MarketStatus(msgspec.Struct, frozen=True):
+    """Trading in an underlying stopped (HALT), went on (RESUME), or its feed had a hole (GAP);
+    `available_at` is when that was known, µs UTC.
+    """
+
+    underlying: str
+    available_at: int
+    status: Literal["HALT", "RESUME", "GAP"]
+    reason: str | None
+
+    def to_data(self) -> dict[str, Any]:
+        """The data of a `market.status` record."""
+        return {"underlying": self.underlying, "status": self.status, "reason": self.reason}
+
+
 class MarketFrame(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """One underlying at one instant. Times are µs UTC; `as_of` is the exchange's stamp,
-    `available_at` the receipt.
+    `available_at` the receipt. `chain` is empty when no snapshot came in at that instant.
     """
 
     underlying: str
@@ -87,17 +117,31 @@ class MarketFrame(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     cadence_us: int
     spot_paise: int | None
     future_paise: int | None
+    future_expiry: str | None
     vix: float | None
+    prints: tuple[PrintBlock, ...]
+    quality: FrameQuality
     chain: tuple[ExpiryBlock, ...]
+
+    @property
+    def shows_chain(self) -> bool:
+        """Whether this frame brings a chain snapshot (which may have no expiry with a forward)."""
+        return self.quality.chain.available_at == self.available_at
+
+    @property
+    def is_end_of_day(self) -> bool:
+        """Whether it is the exchange's record of an earlier day: closing prices, no quotes."""
+        return self.source.name == END_OF_DAY
 
     def to_data(self) -> dict[str, Any]:
         """The frame as plain JSON values: dictionaries, lists, text, numbers and None."""
         data = msgspec.to_builtins(self)
         data["flags"] = list(data["flags"])
-        data["chain"] = [
-            {name: list(value) if isinstance(value, tuple) else value for name, value in b.items()}
-            for b in data["chain"]
-        ]
+        for blocks in ("prints", "chain"):
+            data[blocks] = [
+                {name: list(v) if isinstance(v, tuple) else v for name, v in block.items()}
+                for block in data[blocks]
+            ]
         return data  # type: ignore[no-any-return]
 
     @classmethod
@@ -134,6 +178,18 @@ def check_frame(frame: MarketFrame) -> None:
             raise FrameError(msg)
     for block in frame.chain:
         _check_block(block, f"{where}, expiry {block.expiry}")
+    for prints in frame.prints:
+        _check_prints(prints, f"{where}, prints of {prints.instrument}")
+
+
+def _check_prints(prints: PrintBlock, where: str) -> None:
+    count = len(prints.as_of)
+    for name in ("price_paise", "quantity", "aggressor"):
+        if len(getattr(prints, name)) != count:
+            msg = f"{where}: {name} has {len(getattr(prints, name))} values, expected {count}"
+            raise FrameError(msg)
+    for value in (*prints.price_paise, *prints.quantity):
+        _check_positive(value, where)
 
 
 def _check_block(block: ExpiryBlock, where: str) -> None:

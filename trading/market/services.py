@@ -2,38 +2,57 @@
 
 from __future__ import annotations
 
+import tempfile
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import duckdb
 import msgspec
 
+from trading.market import importing
 from trading.market import store as market_store
-from trading.market.calendar import calendar
-from trading.market.importers import ImportRefusedError, chain_snapshots, detect, is_parquet
-from trading.market.store import Entry, MarketStore, StoredFile, StoredSource
-from trading.market.synthetic import market as synthetic
+from trading.market.importers import ImportRefusedError, skipped
+from trading.market.importers.column_map import read_map
+from trading.market.importers.head import open_sources
+from trading.market.importers.mapped import MappedImporter
+from trading.market.importers.registry import importer_for
+from trading.market.store import Catalogue, MarketStore, StoredSource
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
-    from datetime import date
-    from pathlib import Path
-    from types import ModuleType
+    from collections.abc import Callable, Sequence
+
+    import duckdb
+
+    from trading.market.importers.head import SourceFile
+    from trading.market.importers.registry import Importer
+    from trading.market.store import Entry, Import
 
 IMPORTED = "imported"
 GENERATED = "generated"
 UNCHANGED = "unchanged"
 WOULD_IMPORT = "would import"
+SKIPPED = "skipped"
+REFUSED = "refused"
+_NOTHING: dict[str, Any] = {
+    "read": 0,
+    "accepted": 0,
+    "rejected": {},
+    "dropped": {},
+    "categories": {},
+    "snapshots": {},
+}
 
 
 class ImportOutcome(msgspec.Struct, frozen=True):
-    """What an import did with one file: `status` is imported, generated, unchanged or would import;
-    `counts` as in the catalogue.
+    """What an import did with one file: `status` is imported, generated, unchanged, would import,
+    skipped or refused, the last two with a `reason`; `counts` as in the catalogue.
     """
 
     path: str
     digest: str
     status: str
     counts: dict[str, Any]
+    importer: str = ""
+    reason: str = ""
 
 
 class ImportReport(msgspec.Struct, frozen=True):
@@ -43,335 +62,219 @@ class ImportReport(msgspec.Struct, frozen=True):
     outcomes: tuple[ImportOutcome, ...]
 
 
+class _Found(msgspec.Struct, frozen=True):
+    """A file to import; `named` by the user, or met in a directory."""
+
+    path: Path
+    named: bool
+
+
 def market_import(
     *,
     root: Path,
     paths: Sequence[Path],
     dry_run: bool = False,
+    known_at_us: int | None = None,
+    column_map: Path | None = None,
     progress: Callable[[str], None] = lambda _: None,
 ) -> ImportReport:
-    """Import files, or the Parquet files of directories, as one generation of the store under
-    `root`.
+    """Import files, and every file under directories, as one generation of the store under `root`.
 
-    Everything is read and checked before anything is listed: when one file is refused
-    (ImportRefusedError), nothing is imported. A file imported before changes nothing. `progress` is
-    told one line a step.
+    Everything is read and judged before anything is listed. When a file that was named cannot be
+    imported (ImportRefusedError), nothing is; one met in a directory is skipped when no importer
+    knows it, and refused with a reason when it is damaged or contradicts the store. A file imported
+    before changes nothing. `known_at_us` says when files that do not say it themselves were known;
+    `column_map` is a TOML map of columns, asked before every importer.
+    `progress` is told one line a file.
     """
-    files = _files(paths, progress)
+    files = _files(paths)
+    given = None if column_map is None else MappedImporter(read_map(column_map))
     store = MarketStore(root)
-    with market_store.connect() as connection:
-        importers = [(path, detect(connection, path)) for path in files]
+    with market_store.connect() as connection, tempfile.TemporaryDirectory() as scratch:
+        work = _Importing(store, connection, Path(scratch), known_at_us, given, dry_run=dry_run)
         if dry_run:
-            return _import(store, store.catalogue(), connection, importers, progress, dry_run=True)
+            return work.run(store.catalogue(), files, progress)
         with store.exclusive() as catalogue:
-            return _import(store, catalogue, connection, importers, progress, dry_run=False)
+            return work.run(catalogue, files, progress)
 
 
-def market_synthesise(
-    *,
-    root: Path,
-    seed: int,
-    from_date: date,
-    to_date: date,
-    progress: Callable[[str], None] = lambda _: None,
-) -> ImportReport:
-    """Generate the synthetic market of every market day from one date to another, both included.
+class _Importing:
+    """One import: what is known and what it has made so far."""
 
-    One generation of the store, one file a day; a day generated before with the same seed changes
-    nothing. Raises ImportRefusedError for a range without market days, a seed that is not an
-    unsigned 64-bit number, and a day that holds other data; CalendarError outside the calendar.
-    """
-    if not 0 <= seed < 1 << 64:
-        msg = f"seed {seed} is out of range, expected 0 to {(1 << 64) - 1}"
-        raise ImportRefusedError(msg)
-    days = list(calendar().market_days(from_date, to_date))
-    if not days:
-        msg = f"no market day from {from_date} to {to_date}; expected a range that holds one"
-        raise ImportRefusedError(msg)
-    store = MarketStore(root)
-    outcomes: list[ImportOutcome] = []
-    entries: list[Entry] = []
-    with market_store.connect() as connection, store.exclusive() as catalogue:
-        for number, day in enumerate(days, start=1):
-            digest = synthetic.parameters_digest(seed, day)
-            known = catalogue.find(digest, synthetic.SOURCE_NAME, synthetic.GENERATOR_VERSION)
-            if known is None:
-                progress(f"[{number}/{len(days)}] {day}: generating, seed {seed}")
-                known = _synthetic_day(store, catalogue, connection, seed, day)
-                entries.append(known)
-                status = GENERATED
-            else:
-                progress(f"[{number}/{len(days)}] {day}: generated before, unchanged")
-                status = UNCHANGED
-            outcomes.append(ImportOutcome(str(day), digest, status, known.counts))
-        if entries:
-            catalogue = store.publish(catalogue, entries)
-    return ImportReport(catalogue.generation, tuple(outcomes))
+    def __init__(
+        self,
+        store: MarketStore,
+        connection: duckdb.DuckDBPyConnection,
+        scratch: Path,
+        known_at_us: int | None,
+        given: Importer | None,
+        *,
+        dry_run: bool,
+    ) -> None:
+        self._store = store
+        self._connection = connection
+        self._scratch = scratch
+        self._known_at_us = known_at_us
+        self._given = given
+        self._dry_run = dry_run
+        self._made: list[Import] = []
+        self._outcomes: list[ImportOutcome] = []
 
+    def run(
+        self, catalogue: Catalogue, files: Sequence[_Found], progress: Callable[[str], None]
+    ) -> ImportReport:
+        for number, found in enumerate(files, start=1):
+            for outcome in self._file(catalogue, found):
+                words = outcome.status + (f", {outcome.reason}" if outcome.reason else "")
+                progress(f"[{number}/{len(files)}] {outcome.path}: {words}")
+                self._outcomes.append(outcome)
+        if self._made and not self._dry_run:
+            catalogue = self._store.publish(catalogue, self._made)
+        return ImportReport(catalogue.generation, tuple(self._outcomes))
 
-def _synthetic_day(
-    store: MarketStore,
-    catalogue: market_store.Catalogue,
-    connection: duckdb.DuckDBPyConnection,
-    seed: int,
-    day: date,
-) -> Entry:
-    source = StoredSource(
-        name=synthetic.SOURCE_NAME,
-        file=f"seed {seed}, {day}",
-        digest=synthetic.parameters_digest(seed, day),
-        synthetic=True,
-        seed=seed,
-        generator_version=synthetic.GENERATOR_VERSION,
-        mode=synthetic.MODE,
-    )
-    days = dict.fromkeys(market_store.UNDERLYINGS, (day.isoformat(),))
-    _refuse_mixed(catalogue.entries, source, days, source.file)
-    _stage_synthetic(connection, source, synthetic.day_columns(seed, day))
-    return _write_entry(
-        store,
-        connection,
-        source=source,
-        importer=synthetic.SOURCE_NAME,
-        importer_version=synthetic.GENERATOR_VERSION,
-        cadence_us=synthetic.CADENCE_US,
-        counts=_counts(connection, chain_snapshots),
-        rejected=None,
-    )
+    def _file(self, catalogue: Catalogue, found: _Found) -> list[ImportOutcome]:
+        """Take a file, all of it or nothing."""
+        before = len(self._made)
+        try:
+            return [
+                self._source(catalogue, found, source)
+                for source in open_sources(
+                    self._connection, found.path, self._scratch, known_at_us=self._known_at_us
+                )
+            ]
+        except ImportRefusedError as error:
+            if found.named:
+                raise
+            del self._made[before:]
+            reason = str(error).removeprefix(f"{found.path}: ")
+            return [ImportOutcome(str(found.path), "", REFUSED, _NOTHING, reason=reason)]
 
-
-def _stage_synthetic(
-    connection: duckdb.DuckDBPyConnection,
-    source: StoredSource,
-    indices: Iterator[tuple[str, dict[str, Any]]],
-) -> None:
-    """Put generated columns into the temporary table `staged`, as an importer does."""
-    types = ", ".join(f"{n} {kind}" for n, kind in market_store.CHAIN_SNAPSHOT_COLUMNS.items())
-    connection.execute(f"CREATE OR REPLACE TEMP TABLE staged ({types}, outcome VARCHAR)")
-    for underlying, columns in indices:
-        connection.register("generated", columns)
-        connection.execute(
-            f"""
-            INSERT INTO staged BY NAME
-            SELECT * REPLACE (CAST(expiry AS DATE) AS expiry),
-              as_of + {synthetic.RECEIPT_LAG_US} AS available_at,
-              as_of AS exchange_stamp,
-              as_of + {synthetic.RECEIPT_LAG_US} AS collection_stamp,
-              $underlying AS underlying, $digest AS source_digest
-            FROM generated
-            """,  # noqa: S608 - a constant
-            {"underlying": underlying, "digest": source.digest},
+    def _source(self, catalogue: Catalogue, found: _Found, source: SourceFile) -> ImportOutcome:
+        importer = importer_for(source.head, self._given)
+        if importer is None:
+            if found.named:
+                raise ImportRefusedError(f"{source.label}: {_unknown(source)}")
+            return ImportOutcome(
+                source.label, source.digest, SKIPPED, _NOTHING, reason=_unknown(source)
+            )
+        stored = StoredSource(
+            name=importer.SOURCE_NAME,
+            file=source.path.name,
+            digest=source.digest,
+            synthetic=False,
+            member=source.member,
+            known_at_us=source.known_at_us,
         )
-        connection.unregister("generated")
+        listed = Catalogue(imports=(*catalogue.imports, *self._made))
+        known = listed.find(stored, importer.NAME, importer.VERSION)
+        if known is not None:
+            return ImportOutcome(
+                source.label, source.digest, UNCHANGED, known.counts, importer.NAME
+            )
+        status, counts = self._take(catalogue, importer, source, stored)
+        return ImportOutcome(source.label, source.digest, status, counts, importer.NAME)
+
+    def _take(
+        self, catalogue: Catalogue, importer: Importer, source: SourceFile, stored: StoredSource
+    ) -> tuple[str, dict[str, Any]]:
+        """Stage and judge a source, and write it unless nothing of it is new."""
+        present = [*catalogue.entries, *(e for made in self._made for e in made.entries)]
+        earlier = [e for e in present if e.source.digest != stored.digest]
+        importing.stage_source(self._connection, importer, source)
+        categories = importing.staged_categories(self._connection, importer)
+        for category in categories:
+            _judge(self._store, self._connection, importer, category, earlier, stored)
+        counts = importing.counts_of(importer, importing.outcomes(self._connection, categories))
+        counts["snapshots"] = _snapshots(self._connection, categories)
+        _refuse_empty(counts, source, importer)
+        if not counts["accepted"]:
+            return UNCHANGED, counts
+        if self._dry_run:
+            return WOULD_IMPORT, counts
+        made = importing.write_import(
+            self._store,
+            self._connection,
+            source=stored,
+            importer=importer.NAME,
+            importer_version=importer.VERSION,
+            cadence_us=importer.CADENCE_US,
+            categories=categories,
+            counts=counts,
+            refusals=importer.REFUSALS,
+        )
+        self._made.append(made)
+        return IMPORTED, counts
 
 
-def _files(paths: Sequence[Path], progress: Callable[[str], None]) -> list[Path]:
-    """The files to import, each once, in the order given; a directory stands for its Parquet files
-    in the order of their names.
+def _judge(
+    store: MarketStore,
+    connection: duckdb.DuckDBPyConnection,
+    importer: Importer,
+    category: str,
+    present: Sequence[Entry],
+    source: StoredSource,
+) -> None:
+    """Hold the staged rows of a category against each other and against the store."""
+    importing.refuse_mixed(present, source, category, importing.days_of(connection, category))
+    moments = importing.moments_of(connection, category)
+    files = importing.stored_paths(store, present, source, category, moments)
+    compare = getattr(importer, "compare_with_stored", None)
+    if compare is not None:
+        compare(connection, files)
+    else:
+        importing.mark_repeated(connection, category)
+        importing.mark_stored(connection, category, files)
+
+
+def _unknown(source: SourceFile) -> str:
+    head = source.head
+    known = skipped.reason(head)
+    if known is not None:
+        return known
+    if head.columns:
+        seen = f"{head.kind} with columns {', '.join(head.columns[:8])}"
+        seen += ", …" if len(head.columns) > 8 else ""
+    else:
+        seen = f"{head.kind} file"
+    return f"no importer knows it ({seen}); expected what `market formats` lists"
+
+
+def _files(paths: Sequence[Path]) -> list[_Found]:
+    """The files to import, each once, in the order given; a directory stands for every file under
+    it in the order of their paths, hidden ones apart.
     """
-    files: list[Path] = []
+    files: dict[Path, _Found] = {}
     for path in paths:
         if not path.exists():
-            msg = (
-                f"{path}: no such file or directory; expected a Parquet file or a directory of them"
-            )
+            msg = f"{path}: no such file or directory; expected market data"
             raise ImportRefusedError(msg)
         if not path.is_dir():
-            files.append(path)
+            files[path] = _Found(path, named=True)
             continue
-        found = []
-        for member in sorted(path.iterdir()):
-            if member.is_file() and not member.name.startswith("."):
-                if is_parquet(member):
-                    found.append(member)
-                else:
-                    progress(f"{member}: not a Parquet file, passed over")
+        found = [
+            member
+            for member in sorted(path.rglob("*"))
+            if member.is_file()
+            and not any(part.startswith(".") for part in member.relative_to(path).parts)
+        ]
         if not found:
-            msg = f"{path}: no Parquet file in this directory; expected option-chain snapshots"
+            msg = f"{path}: no file in this directory; expected market data"
             raise ImportRefusedError(msg)
-        files.extend(found)
-    return list(dict.fromkeys(files))
+        for member in found:
+            files.setdefault(member, _Found(member, named=False))
+    return list(files.values())
 
 
-def _import(
-    store: MarketStore,
-    catalogue: market_store.Catalogue,
-    connection: duckdb.DuckDBPyConnection,
-    importers: Sequence[tuple[Path, ModuleType]],
-    progress: Callable[[str], None],
-    *,
-    dry_run: bool,
-) -> ImportReport:
-    outcomes: list[ImportOutcome] = []
-    entries: list[Entry] = []
-    for number, (path, importer) in enumerate(importers, start=1):
-        step = f"[{number}/{len(importers)}] {path}"
-        digest = market_store.file_digest(path)
-        known = catalogue.find(digest, importer.NAME, importer.VERSION)
-        known = known or next((e for e in entries if e.source.digest == digest), None)
-        if known:
-            progress(f"{step}: imported before, unchanged")
-            outcomes.append(ImportOutcome(str(path), digest, UNCHANGED, known.counts))
-            continue
-        progress(f"{step}: reading")
-        source = StoredSource(importer.SOURCE_NAME, path.name, digest, synthetic=False)
-        counts = _stage(store, connection, path, importer, source, (*catalogue.entries, *entries))
-        status = IMPORTED
-        if not counts["accepted"]:
-            progress(f"{step}: the store has every snapshot of it already, unchanged")
-            status = UNCHANGED
-        elif dry_run:
-            status = WOULD_IMPORT
-        else:
-            entries.append(_write_import(store, connection, path, importer, source, counts))
-        outcomes.append(ImportOutcome(str(path), digest, status, counts))
-    if entries:
-        catalogue = store.publish(catalogue, entries)
-    return ImportReport(catalogue.generation, tuple(outcomes))
-
-
-def _stage(
-    store: MarketStore,
-    connection: duckdb.DuckDBPyConnection,
-    path: Path,
-    importer: ModuleType,
-    source: StoredSource,
-    present: Sequence[Entry],
-) -> dict[str, Any]:
-    """Read and judge a file against what is present; gives its counts."""
-    try:
-        importer.stage(connection, path, source.digest)
-    except duckdb.Error as error:
-        msg = f"{path}: cannot be read as {importer.NAME}: {str(error).splitlines()[0]}"
-        raise ImportRefusedError(msg) from error
-    days = _days(connection)
-    _refuse_mixed(present, source, days, str(path))
-    earlier = [
-        store.path_of(entry.accepted)
-        for entry in present
-        if _shares_day(entry, days)
-        and (entry.source.digest, entry.importer) != (source.digest, importer.NAME)
-    ]
-    importer.compare_with_stored(connection, earlier)
-    counts = _counts(connection, importer)
-    _refuse_empty(counts, path)
-    return counts
-
-
-def _write_import(
-    store: MarketStore,
-    connection: duckdb.DuckDBPyConnection,
-    path: Path,
-    importer: ModuleType,
-    source: StoredSource,
-    counts: dict[str, Any],
-) -> Entry:
-    rejected = None
-    if counts["rejected"]:
-        rejected = store.write_table(connection, importer.refused_rows(path), market_store.REJECTED)
-    return _write_entry(
-        store,
-        connection,
-        source=source,
-        importer=importer.NAME,
-        importer_version=importer.VERSION,
-        cadence_us=importer.CADENCE_US,
-        counts=counts,
-        rejected=rejected,
-    )
-
-
-def _write_entry(
-    store: MarketStore,
-    connection: duckdb.DuckDBPyConnection,
-    *,
-    source: StoredSource,
-    importer: str,
-    importer_version: int,
-    cadence_us: int,
-    counts: dict[str, Any],
-    rejected: StoredFile | None,
-) -> Entry:
-    """Write the accepted rows of the temporary table `staged` and describe them; the caller
-    publishes the entry.
+def _snapshots(
+    connection: duckdb.DuckDBPyConnection, categories: Sequence[str]
+) -> dict[str, dict[str, int]]:
+    """Of each underlying the chain snapshots received, different stamps, accepted, sent again, and
+    stamped later than received.
     """
-    columns = ", ".join(market_store.CHAIN_SNAPSHOT_COLUMNS)
-    order = market_store.CHAIN_SNAPSHOT_ORDER
-    accepted = store.write_table(
-        connection,
-        f"SELECT {columns} FROM staged WHERE outcome IS NULL ORDER BY {order}",  # noqa: S608
-        market_store.CHAIN_SNAPSHOTS,
-    )
-    ranges = connection.execute(
-        """
-        SELECT min(as_of), max(as_of), min(available_at), max(available_at)
-        FROM staged WHERE outcome IS NULL
-        """
-    ).fetchall()[0]
-    return Entry(
-        category=market_store.CHAIN_SNAPSHOTS,
-        accepted=accepted,
-        rejected=rejected,
-        source=source,
-        importer=importer,
-        importer_version=importer_version,
-        cadence_us=cadence_us,
-        ranges={"as_of": (ranges[0], ranges[1]), "available_at": (ranges[2], ranges[3])},
-        days=_days(connection),
-        counts=counts,
-    )
-
-
-def _days(connection: duckdb.DuckDBPyConnection) -> dict[str, tuple[str, ...]]:
-    """The IST dates on which each underlying's acceptable rows were received."""
-    local = f"make_timestamp(available_at + {chain_snapshots.IST_OFFSET_US})"
+    if market_store.CHAIN_SNAPSHOTS not in categories:
+        return {}
     rows = connection.execute(
         f"""
-        SELECT underlying, CAST(CAST({local} AS DATE) AS VARCHAR) AS day
-        FROM staged WHERE outcome IS NULL GROUP BY ALL ORDER BY ALL
-        """  # noqa: S608 - a constant
-    ).fetchall()
-    days: dict[str, tuple[str, ...]] = {}
-    for underlying, day in rows:
-        days[underlying] = (*days.get(underlying, ()), day)
-    return days
-
-
-def _shares_day(entry: Entry, days: Mapping[str, tuple[str, ...]]) -> str | None:
-    """The first `underlying on date` that both have, or None."""
-    for underlying, dates in days.items():
-        for day in dates:
-            if day in entry.days.get(underlying, ()):
-                return f"{underlying} on {day}"
-    return None
-
-
-def _refuse_mixed(
-    present: Sequence[Entry],
-    source: StoredSource,
-    days: Mapping[str, tuple[str, ...]],
-    what: str,
-) -> None:
-    """One market a day: recorded and synthetic data, or two synthetic markets, are never mixed."""
-    for entry in present:
-        shared = _shares_day(entry, days)
-        if shared and entry.source.family != source.family:
-            msg = (
-                f"{what}: the store already holds {shared} from {entry.source.file} "
-                f"({entry.source.name}); "
-                f"expected a day without data, or another VAR_DIR"
-            )
-            raise ImportRefusedError(msg)
-
-
-def _counts(connection: duckdb.DuckDBPyConnection, importer: ModuleType) -> dict[str, Any]:
-    by_outcome = dict(
-        connection.execute(
-            "SELECT coalesce(outcome, ''), count(*) FROM staged GROUP BY ALL ORDER BY ALL"
-        ).fetchall()
-    )
-    snapshots = connection.execute(
-        """
         SELECT underlying,
           count(DISTINCT available_at) AS received,
           count(DISTINCT as_of) AS stamps,
@@ -379,32 +282,22 @@ def _counts(connection: duckdb.DuckDBPyConnection, importer: ModuleType) -> dict
           count(DISTINCT (as_of, available_at)) FILTER (outcome = 'RESENT_SNAPSHOT') AS resent,
           count(DISTINCT (as_of, available_at))
             FILTER (outcome IS NULL AND as_of > available_at) AS clock
-        FROM staged
+        FROM staged_{market_store.CHAIN_SNAPSHOTS}
         WHERE outcome IS DISTINCT FROM 'UNKNOWN_UNDERLYING'
           AND as_of IS NOT NULL AND available_at IS NOT NULL
         GROUP BY ALL ORDER BY underlying DESC
-        """
+        """  # noqa: S608 - a constant
     ).fetchall()
-    return {
-        "read": sum(by_outcome.values()),
-        "accepted": by_outcome.get("", 0),
-        "rejected": {name: by_outcome[name] for name in importer.REFUSALS if name in by_outcome},
-        "dropped": {name: by_outcome[name] for name in importer.DROPS if name in by_outcome},
-        "snapshots": {
-            row[0]: dict(
-                zip(("received", "stamps", "accepted", "resent", "clock"), row[1:], strict=True)
-            )
-            for row in snapshots
-        },
-    }
+    names = ("received", "stamps", "accepted", "resent", "clock")
+    return {row[0]: dict(zip(names, row[1:], strict=True)) for row in rows}
 
 
-def _refuse_empty(counts: dict[str, Any], path: Path) -> None:
+def _refuse_empty(counts: dict[str, Any], source: SourceFile, importer: Importer) -> None:
     if counts["accepted"] or counts["dropped"]:
         return
     if not counts["read"]:
-        msg = f"{path}: no rows; expected option-chain snapshots"
+        msg = f"{source.label}: no rows; expected {importer.TITLE}"
     else:
         reasons = ", ".join(f"{name} {count}" for name, count in counts["rejected"].items())
-        msg = f"{path}: none of its {counts['read']} rows can be accepted: {reasons}"
+        msg = f"{source.label}: none of its {counts['read']} rows can be accepted: {reasons}"
     raise ImportRefusedError(msg)

@@ -20,7 +20,7 @@ import hashlib
 import os
 import tempfile
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import duckdb
 import msgspec
@@ -31,36 +31,7 @@ if TYPE_CHECKING:
 CHAIN_SNAPSHOTS = "chain_snapshots"
 REJECTED = "rejected"
 UNDERLYINGS = ("NIFTY", "BANKNIFTY")  # in the order of frames of one instant
-
-# One row a strike of a snapshot. Times are µs UTC, prices integer paise, quoted quantities units,
-# open interest and volume contracts as the exchange publishes them (open interest is a fraction
-# after a change of lot); zero never stands for missing.
-CHAIN_SNAPSHOT_COLUMNS = {
-    "as_of": "BIGINT",
-    "available_at": "BIGINT",
-    "exchange_stamp": "BIGINT",
-    "collection_stamp": "BIGINT",
-    "underlying": "VARCHAR",
-    "expiry": "DATE",
-    "strike_paise": "BIGINT",
-    **{
-        f"{side}_{field}": kind
-        for side in ("call", "put")
-        for field, kind in {
-            "bid_paise": "BIGINT",
-            "ask_paise": "BIGINT",
-            "bid_quantity": "BIGINT",
-            "ask_quantity": "BIGINT",
-            "last_paise": "BIGINT",
-            "oi_contracts": "DOUBLE",
-            "volume_contracts": "BIGINT",
-        }.items()
-    },
-    "spot_paise": "BIGINT",
-    "source_digest": "VARCHAR",
-}
-# Descending, because NIFTY comes before BANKNIFTY.
-CHAIN_SNAPSHOT_ORDER = "available_at, underlying DESC, as_of, expiry, strike_paise"
+OTHERS = "*"  # every underlying but these, where days are listed
 
 
 class StoreError(Exception):
@@ -78,9 +49,16 @@ class StoredSource(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     file: str
     digest: str
     synthetic: bool
+    member: str = ""  # which file of a zip that holds several
     seed: int | None = None
     generator_version: int | None = None
     mode: str | None = None
+    known_at_us: int | None = None  # what the user said of a file that does not say it itself
+
+    @property
+    def generator(self) -> str | None:
+        """What made synthetic rows, with its version; None for recorded data."""
+        return f"{self.name} {self.generator_version}" if self.synthetic else None
 
     @property
     def family(self) -> tuple[str, int | None, int | None, str | None]:
@@ -98,40 +76,94 @@ class StoredFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     rows: int
 
 
-class Entry(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """One imported source in the catalogue: its accepted rows, its refused rows, and the count of
-    everything that happened.
+class CategoryFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The accepted rows that one source gave of one category.
 
-    `ranges` maps as_of and available_at to their first and last µs UTC, `days` each underlying to
-    its IST market dates. `counts` is `{read, accepted, rejected {reason: rows}, dropped {reason:
-    rows}, snapshots {underlying: {received, stamps, accepted, resent, clock}}}`.
+    `ranges` maps as_of and available_at to their first and last µs UTC; `days` each of UNDERLYINGS,
+    and `*` for everything else, to the IST dates it has rows of.
     """
 
     category: str
     accepted: StoredFile
-    rejected: StoredFile | None
+    ranges: dict[str, tuple[int, int]]
+    days: dict[str, tuple[str, ...]]
+
+
+class Import(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """One imported source in the catalogue: its accepted rows by category, its refused rows, and
+    the count of everything that happened.
+
+    `counts` is `{read, accepted, rejected {reason: rows}, dropped {reason: rows}, categories
+    {category: accepted rows}, snapshots {underlying: {received, stamps, accepted, resent,
+    clock}}}`.
+    """
+
     source: StoredSource
     importer: str
     importer_version: int
-    cadence_us: int
-    ranges: dict[str, tuple[int, int]]
-    days: dict[str, tuple[str, ...]]
+    cadence_us: int | None
+    files: tuple[CategoryFile, ...]
+    rejected: StoredFile | None
     counts: dict[str, Any]
     generation: int = 0
 
+    @property
+    def identity(self) -> tuple[StoredSource, str]:
+        """What it was made of and by which importer: at most one of each is listed."""
+        return (msgspec.structs.replace(self.source, file=""), self.importer)
+
+    @property
+    def entries(self) -> tuple[Entry, ...]:
+        """Each category of it."""
+        return tuple(
+            Entry(
+                file.category,
+                file.accepted,
+                file.ranges,
+                file.days,
+                self.source,
+                self.cadence_us,
+                self.generation,
+            )
+            for file in self.files
+        )
+
+    @property
+    def stored(self) -> tuple[StoredFile, ...]:
+        """Every file it wrote."""
+        accepted = tuple(file.accepted for file in self.files)
+        return (*accepted, self.rejected) if self.rejected else accepted
+
+
+class Entry(NamedTuple):
+    """One category of one import."""
+
+    category: str
+    accepted: StoredFile
+    ranges: dict[str, tuple[int, int]]
+    days: dict[str, tuple[str, ...]]
+    source: StoredSource
+    cadence_us: int | None
+    generation: int
+
 
 class Catalogue(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """The files of one generation, in the order they were added."""
+    """The imports of one generation, in the order they were added."""
 
     generation: int = 0
-    entries: tuple[Entry, ...] = ()
+    imports: tuple[Import, ...] = ()
 
-    def find(self, source_digest: str, importer: str, importer_version: int) -> Entry | None:
-        """The entry this importer made of this source, or None."""
-        wanted = (source_digest, importer, importer_version)
-        for entry in self.entries:
-            if (entry.source.digest, entry.importer, entry.importer_version) == wanted:
-                return entry
+    @property
+    def entries(self) -> tuple[Entry, ...]:
+        """Each category of each import, in that order."""
+        return tuple(entry for made in self.imports for entry in made.entries)
+
+    def find(self, source: StoredSource, importer: str, importer_version: int) -> Import | None:
+        """What this importer made of this source, or None."""
+        wanted = (msgspec.structs.replace(source, file=""), importer)
+        for made in self.imports:
+            if made.identity == wanted and made.importer_version == importer_version:
+                return made
         return None
 
 
@@ -178,28 +210,24 @@ class MarketStore:
     def exclusive(self) -> Iterator[Catalogue]:
         """Hold the store's lock; gives the catalogue as it is.
 
-        Imports take it from their first look to their last rename. When the block fails, the files
-        it wrote are removed again; what a killed writer left half-written is removed first.
+        Imports take it from their first look to their last rename. Files that the block wrote and
+        did not list are removed at its end; what a killed writer left half-written is removed
+        first.
         """
         self.root.mkdir(parents=True, exist_ok=True)
         with (self.root / "lock").open("a") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
-            for leftover in (*self.root.glob("*/.writing-*"), *self.root.glob(".writing-*")):
+            # DuckDB writes a file under a name of its own first: tmp_, then ours.
+            for leftover in (*self.root.glob("*/*.writing-*"), *self.root.glob(".writing-*")):
                 leftover.unlink()
             self._written.clear()
             try:
                 yield self.catalogue()
-            except BaseException:
+            finally:
                 self._remove_unlisted()
-                raise
 
     def _remove_unlisted(self) -> None:
-        listed = {
-            stored.file
-            for entry in self.catalogue().entries
-            for stored in (entry.accepted, entry.rejected)
-            if stored
-        }
+        listed = {stored.file for made in self.catalogue().imports for stored in made.stored}
         for name in self._written:
             if name not in listed:
                 (self.root / name).unlink(missing_ok=True)
@@ -236,16 +264,28 @@ class MarketStore:
         self._written.append(stored.file)
         return stored
 
-    def publish(self, catalogue: Catalogue, entries: Sequence[Entry]) -> Catalogue:
-        """List new entries as one generation; call it inside `exclusive`, with the catalogue that
+    def adopt(self, temporary: Path, category: str, digest: str, rows: int) -> StoredFile:
+        """Take a file that was written beside the category's others, flushed, into the store,
+        inside `exclusive`; it is not listed until `publish`.
+        """
+        folder = self.root / category
+        temporary.chmod(0o644)
+        temporary.rename(folder / f"{digest}.parquet")
+        _flush(folder)
+        stored = StoredFile(f"{category}/{digest}.parquet", digest, rows)
+        self._written.append(stored.file)
+        return stored
+
+    def publish(self, catalogue: Catalogue, imports: Sequence[Import]) -> Catalogue:
+        """List new imports as one generation; call it inside `exclusive`, with the catalogue that
         gave.
 
-        An entry takes the place of one its importer made of the same source in an earlier version.
+        An import takes the place of one its importer made of the same source in an earlier version.
         """
         generation = catalogue.generation + 1
-        new = [msgspec.structs.replace(entry, generation=generation) for entry in entries]
-        replaced = {(entry.source.digest, entry.importer) for entry in new}
-        kept = [e for e in catalogue.entries if (e.source.digest, e.importer) not in replaced]
+        new = [msgspec.structs.replace(made, generation=generation) for made in imports]
+        replaced = {made.identity for made in new}
+        kept = [made for made in catalogue.imports if made.identity not in replaced]
         following = Catalogue(generation, (*kept, *new))
         text = msgspec.json.format(msgspec.json.encode(following, order="sorted"), indent=1)
         handle, name = tempfile.mkstemp(prefix=".writing-", dir=self.root)

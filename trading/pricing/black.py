@@ -175,8 +175,9 @@ def years_between(now_us: int, then_us: int) -> float:
     return (then_us - now_us) / YEAR_US
 
 
-def atm_volatility(block: ExpiryBlock, now_us: int) -> AtmVolatility:
-    """The at-the-money volatility of an expiry at an instant (µs UTC).
+def atm_volatility(block: ExpiryBlock, now_us: int, *, closes: bool = False) -> AtmVolatility:
+    """The at-the-money volatility of an expiry at an instant (µs UTC), of quotes or, with `closes`,
+    of closing prices.
 
     At the strike nearest the parity forward (of two equally near the lower), the average of the
     volatility of the call mid and that of the put mid. Both are needed: one side alone would carry
@@ -191,10 +192,10 @@ def atm_volatility(block: ExpiryBlock, now_us: int) -> AtmVolatility:
     strike = block.strike_paise[index]
     years = years_between(now_us, block.expires_at_us)
     volatilities: list[float] = []
-    for right, bid, ask in (
-        (CALL, block.call_bid_paise[index], block.call_ask_paise[index]),
-        (PUT, block.put_bid_paise[index], block.put_ask_paise[index]),
-    ):
+    bid_name, ask_name = ("last_paise", "last_paise") if closes else ("bid_paise", "ask_paise")
+    for right, side in ((CALL, "call"), (PUT, "put")):
+        bid = getattr(block, f"{side}_{bid_name}")[index]
+        ask = getattr(block, f"{side}_{ask_name}")[index]
         if bid is None or ask is None or bid > ask:
             return AtmVolatility(None, VolatilityStatus.NO_QUOTE, strike)
         solved = implied_volatility((bid + ask) / 2, forward, strike, years, right)

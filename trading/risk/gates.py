@@ -24,17 +24,25 @@ class Limits:
     first_entry_ist_seconds: int
     last_entry_ist_seconds: int
     chain_age_us: int
+    resume_chains: int  # fresh chains after a halt before anything is entered
 
 
 @dataclass(frozen=True, slots=True)
 class GateInputs:
-    """What the gates see of one proposed action."""
+    """What the gates see of one proposed action; states and rungs are those of
+    `trading.market.quality`.
+    """
 
     now_ist_seconds: int
     killed: bool
     kill_reason: str | None
     halted: bool
+    fresh_chains: int | None  # since trading went on; None when nothing has to be waited for
     chain_age_us: int | None  # since the chain was received; None when there never was one
+    chain_limit_us: int  # what its feed's cadence allows
+    chain_state: str
+    chain_reason: str | None
+    rung: str
     reducing: bool
 
 
@@ -135,8 +143,9 @@ def session_window(inputs: GateInputs, limits: Limits) -> GateResult:
 
 
 def market_halt(inputs: GateInputs, limits: Limits) -> GateResult:
-    """Gate 3: no entries while the market is halted."""
-    del limits
+    """Gate 3: no entries while the market is halted, nor before a few fresh chains after it."""
+    if not inputs.halted and inputs.fresh_chains is not None:
+        return _settling(inputs, limits, inputs.fresh_chains)
     return GateResult(
         number=3,
         name="market halt",
@@ -149,25 +158,59 @@ def market_halt(inputs: GateInputs, limits: Limits) -> GateResult:
     )
 
 
+def _settling(inputs: GateInputs, limits: Limits, fresh: int) -> GateResult:
+    blocked = fresh < limits.resume_chains
+    reason = f"{fresh} of {limits.resume_chains} fresh chains since trading went on"
+    return GateResult(
+        number=3,
+        name="market halt",
+        value=fresh,
+        limit=limits.resume_chains,
+        unit="chains",
+        headroom=fresh - limits.resume_chains,
+        verdict=_verdict(blocked=blocked, inputs=inputs),
+        reason=reason if blocked else None,
+    )
+
+
 def data_staleness(inputs: GateInputs, limits: Limits) -> GateResult:
-    """Gate 4: the chain was received recently enough; a chain never seen blocks."""
+    """Gate 4: the chain was received recently enough, by the limit or twice its feed's cadence, and
+    is fit to decide on; a chain never seen blocks. Headroom is null where age is not what counts.
+    """
     age = inputs.chain_age_us
-    blocked = age is None or age > limits.chain_age_us
-    reason = None
-    if age is None:
-        reason = "no chain received yet"
-    elif blocked:
-        reason = f"chain is {age / 1e6:.0f} s old, limit {limits.chain_age_us / 1e6:.0f} s"
+    limit = max(limits.chain_age_us, inputs.chain_limit_us)
+    reason = _too_old(age, limit)
+    measured = age is not None and (reason is not None or _unfit(inputs) is None)
+    reason = reason or _unfit(inputs)
     return GateResult(
         number=4,
         name="data staleness",
         value=age,
-        limit=limits.chain_age_us,
+        limit=limit,
         unit="us",
-        headroom=None if age is None else limits.chain_age_us - age,
-        verdict=_verdict(blocked=blocked, inputs=inputs),
+        headroom=limit - age if measured and age is not None else None,
+        verdict=_verdict(blocked=reason is not None, inputs=inputs),
         reason=reason,
     )
+
+
+def _too_old(age: int | None, limit: int) -> str | None:
+    if age is None:
+        return "no chain received yet"
+    if age > limit:
+        return f"chain is {age / 1e6:.0f} s old, limit {limit / 1e6:.0f} s"
+    return None
+
+
+def _unfit(inputs: GateInputs) -> str | None:
+    """Why nothing may be entered on a chain of any age, None when it may."""
+    if inputs.chain_state != "FRESH":
+        return f"chain is {inputs.chain_state}: {inputs.chain_reason}"
+    if inputs.rung == "SURFACE_STALE":
+        return "the surface is stale: too few strikes are quoted now"
+    if inputs.rung == "NONE":
+        return "too few strikes are quoted"
+    return None
 
 
 GATES: tuple[Callable[[GateInputs, Limits], GateResult], ...] = (

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 NAME = "S4"
 STRUCTURE = "ATM_STRADDLE"
+NO_INTRADAY = "NO_INTRADAY"
 
 
 def evaluate(
@@ -27,10 +28,16 @@ def evaluate(
     lookback_snapshots: int,
     open_trades: int,
     lot_size: int | None,
+    lacks_the_day: bool = False,
 ) -> Evaluation:
-    """Return S4's conditions on a frame's feature; all numbers are the logged, rounded ones."""
+    """Return S4's conditions on a frame's feature; all numbers are the logged, rounded ones.
+
+    `lacks_the_day` says that the frame is the record of an earlier day and the hold is too short
+    for it.
+    """
     z_score = implied.z_score
     conditions = (
+        *([_no_intraday()] if lacks_the_day else []),
         Condition(
             name="observations",
             value=implied.observations,
@@ -72,6 +79,13 @@ def evaluate(
         direction=direction,
         structure=STRUCTURE,
         legs=_straddle(underlying, implied, direction),
+    )
+
+
+def _no_intraday() -> Condition:
+    """What an intraday strategy answers where there is no market to look at during the day."""
+    return Condition(
+        name="intraday_data", value=0, threshold=1, direction=1, scale=0, reason=NO_INTRADAY
     )
 
 

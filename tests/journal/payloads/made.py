@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from journal.events import BOOKKEEPING_KINDS, Event
 from journal.payloads import SCHEMAS, Schema
-from journal.payloads.market import COLUMNS, FrameBlock
+from journal.payloads.market import COLUMNS, FrameBlock, PrintColumns
 from journal.payloads.orders import FILLS, BrokerReport
 
 SAFE = 2**53 - 1
@@ -93,6 +93,8 @@ def _objects(shape: type[msgspec.Struct]) -> st.SearchStrategy[dict[str, Any]]:
     )
     if shape is FrameBlock:
         return made.map(_even)
+    if shape is PrintColumns:
+        return made.map(_even_prints)
     return made.map(_consistent) if shape is BrokerReport else made
 
 
@@ -106,10 +108,16 @@ def _even(block: dict[str, Any]) -> dict[str, Any]:
     return block | {name: (block[name] + [None] * 3)[:length] for name in COLUMNS}
 
 
+def _even_prints(block: dict[str, Any]) -> dict[str, Any]:
+    shortest = min(len(value) for value in block.values() if isinstance(value, list))
+    return {n: v[:shortest] if isinstance(v, list) else v for n, v in block.items()}
+
+
 def _consistent(report: dict[str, Any]) -> dict[str, Any]:
     fill = report["status"] in FILLS
     return report | {
         "quantity": max(1, report["quantity"]) if fill else 0,
         "price_paise": (report["price_paise"] or 5) if fill else None,
+        "price_basis": (report["price_basis"] or "MODELLED") if fill else None,
         "charges_reason": "GROSS" if report["charges_paise"] is None else None,
     }

@@ -191,6 +191,7 @@ REPORT = {
     "status": "FILLED",
     "quantity": 5,
     "price_paise": 100,
+    "price_basis": "QUOTED",
     "expected_paise": None,
     "latency_us": 7,
     "charges_paise": None,
@@ -204,6 +205,7 @@ REPORT = {
     [
         ({"quantity": 0}, "data.quantity: is above 0"),
         ({"price_paise": None}, "data.quantity: is above 0"),
+        ({"price_basis": None}, "data.price_basis: is there for a fill"),
         ({"status": "ACKED"}, "data.quantity: is above 0"),
         ({"charges_reason": None}, "data.charges_reason: is there when"),
         ({"charges_paise": 3}, "data.charges_reason: is there when"),

@@ -52,6 +52,7 @@ EXCLUDED: dict[str, str] = {
     "trading.engine.days:on_session_opened": _INPUT,
     "trading.engine.days:on_day_opened": _INPUT,
     "trading.engine.frames:on_market_status": f"{_INPUT}; what it stops, gate 3 and the exits say",
+    "trading.engine.frames:thaw": f"{_INPUT}: trading goes on, or another day opens",
     "trading.engine.reports:on_order_submitted": f"{_INPUT}; nothing moves before a report",
     "trading.engine.engine:Engine.restore": "the dump is in day.opened, with its digest",
     "trading.engine.engine:Engine._take_opening": f"{_INPUT}: the configuration is in it",

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Protocol
+import json
+import os
+from pathlib import Path
+from typing import Any, Protocol
 
 import duckdb
 import pytest
 
-if TYPE_CHECKING:
-    from pathlib import Path
-
+REPOSITORY = Path(__file__).parents[3]
 LEG_TYPES = {
     "OI": "DOUBLE",
     "Chng_in_OI": "DOUBLE",
@@ -70,6 +71,17 @@ def row(strike: int, **changes: Any) -> dict[str, Any]:
 def snapshot(**changes: Any) -> list[dict[str, Any]]:
     """The rows of one snapshot."""
     return [row(strike, **changes) for strike in MIDS]
+
+
+@pytest.fixture(scope="session")
+def facts() -> dict[str, Any]:
+    """The compiled facts: `BRAHMASTRA_FACTS`, else `../shared/facts` of the repository."""
+    named = os.environ.get("BRAHMASTRA_FACTS")
+    path = Path(named) if named else REPOSITORY.parent / "shared" / "facts" / "india_facts.json"
+    if not path.is_file():
+        pytest.skip(f"no compiled facts in {path}: set BRAHMASTRA_FACTS")
+    read: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    return read
 
 
 @pytest.fixture

@@ -136,15 +136,18 @@ def test_a_bad_row_is_refused_and_kept_with_its_reason(
     assert counts["accepted"] == len(MIDS)
     assert _frames(root)[0].chain[0].strike_paise[-1] == 24_700_00
 
-    (entry,) = MarketStore(root).catalogue().entries
-    assert entry.rejected is not None
+    (made,) = MarketStore(root).catalogue().imports
+    assert made.rejected is not None
     with duckdb.connect() as connection:
         kept = connection.execute(
-            "SELECT reason, file_row_number, CAST(Strike_Price AS DOUBLE) FROM read_parquet($path)",
-            {"path": str(root / entry.rejected.file)},
+            """
+            SELECT category, reason, source_row, CAST(raw->>'Strike_Price' AS DOUBLE)
+            FROM read_parquet($path)
+            """,
+            {"path": str(root / made.rejected.file)},
         ).fetchall()
     strike = changes.get("Strike_Price", 24_800)
-    assert kept == [(reason, len(MIDS), strike)]
+    assert kept == [("chain_snapshots", reason, len(MIDS), strike)]
 
 
 def test_prices_given_as_text_are_read(root: Path, write_file: WriteFile) -> None:
@@ -201,7 +204,7 @@ def test_a_stamp_later_than_the_receipt_is_flagged_up_to_the_frame(
     root: Path, write_file: WriteFile
 ) -> None:
     ahead = snapshot(Fetch_Time="29-Aug-2025 10:02:01")
-    on_time = snapshot(collection_timestamp="20250829_100215")
+    on_time = snapshot(Fetch_Time="29-Aug-2025 10:01:30", collection_timestamp="20250829_100215")
     equal = snapshot(Fetch_Time="29-Aug-2025 10:03:00", collection_timestamp="20250829_100300")
     counts = _import(root, write_file("chain.parquet", [*ahead, *on_time, *equal]))
     assert counts["snapshots"]["NIFTY"]["clock"] == 1

@@ -7,11 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from tests.market_rows import MINUTE_US, at, chain_rows, store_rows
 from tests.trading.market.conftest import MIDS, row, snapshot
 from trading.market.feed import days_with_data, frames
 from trading.market.frames import MarketFrame, check_frame
-from trading.market.services import market_import, market_synthesise
+from trading.market.services import market_import
 from trading.market.store import MarketStore
+from trading.market.synthetic.services import market_synthesise
 from trading.pricing.forward import parity_forward
 
 if TYPE_CHECKING:
@@ -151,3 +153,15 @@ def test_a_day_is_the_same_alone_and_in_a_range(synthetic: MarketStore) -> None:
     assert together == apart
     nifty = [f for f in together if f.underlying == "NIFTY"]
     assert nifty == list(frames(synthetic, ["NIFTY"], *SYNTHETIC_DAYS))
+
+
+def test_of_two_collections_of_a_day_the_closer_one_is_taken(tmp_path: Path) -> None:
+    root = tmp_path / "market"
+    sparse = [r for clock in ("10:00", "10:30") for r in chain_rows(at(DAY, clock))]
+    close = [
+        r for clock in ("10:00", "10:01", "10:02") for r in chain_rows(at(DAY, clock), nudge=5)
+    ]
+    store_rows(root, "chain_snapshots", sparse, name="sparse", cadence_us=30 * MINUTE_US)
+    store_rows(root, "chain_snapshots", close, name="close", cadence_us=MINUTE_US)
+    found = list(frames(MarketStore(root), ["NIFTY"], DAY, DAY))
+    assert [frame.source.name for frame in found] == ["close"] * 3

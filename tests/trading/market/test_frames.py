@@ -41,8 +41,30 @@ def _data() -> dict[str, Any]:
         "flags": [],
         "cadence_us": 60_000_000,
         "spot_paise": None,
-        "future_paise": None,
+        "future_paise": 25_100_00,
+        "future_expiry": "2026-03-30",
         "vix": 13.25,
+        "prints": [
+            {
+                "instrument": "NIFTY-FUT",
+                "as_of": [900_000, 950_000],
+                "price_paise": [25_100_00, 25_100_05],
+                "quantity": [65, 130],
+                "aggressor": ["BUY", None],
+            }
+        ],
+        "quality": {
+            name: {
+                "state": "FRESH",
+                "age_us": 1_000_000,
+                "limit_us": 120_000_000,
+                "as_of": 1_000_000,
+                "available_at": 2_000_000,
+                "source": "ab",
+                "reason": None,
+            }
+            for name in ("spot", "future", "vix", "prints", "chain")
+        },
         "chain": [block, {**block, "expiry": "2026-03-10"}],
     }
 

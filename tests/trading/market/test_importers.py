@@ -42,8 +42,7 @@ def test_columns_may_come_in_any_order_and_with_others(
 def test_a_missing_column_is_named(tmp_path: Path, write_file: WriteFile) -> None:
     path = write_file("chain.parquet", snapshot(), PUTS_OI=None)
     text = _refusal(tmp_path, path)
-    assert "wrong columns, PUTS_OI missing" in text
-    assert "Fetch_Time" in text
+    assert "no importer knows it (parquet with columns Fetch_Time, Symbol, " in text
 
 
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
@@ -51,10 +50,10 @@ def test_a_missing_file_is_named(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("content", [b"", b"PAR", b"Symbol,Strike\nNIFTY,24500\n"])
-def test_a_file_that_is_no_parquet_is_refused(tmp_path: Path, content: bytes) -> None:
+def test_a_file_that_nobody_knows_is_refused(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "chain.parquet"
     path.write_bytes(content)
-    assert "not a Parquet file" in _refusal(tmp_path, path)
+    assert "no importer knows it" in _refusal(tmp_path, path)
 
 
 def test_a_cut_parquet_file_is_refused(tmp_path: Path, write_file: WriteFile) -> None:
@@ -74,19 +73,23 @@ def test_a_parquet_file_damaged_inside_is_refused(tmp_path: Path, write_file: Wr
 def test_a_directory_without_files_is_refused(tmp_path: Path) -> None:
     empty = tmp_path / "empty"
     empty.mkdir()
-    (empty / "README.md").write_text("nothing here")
-    assert "no Parquet file in this directory" in _refusal(tmp_path, empty)
+    (empty / ".hidden").write_text("nothing here")
+    assert "no file in this directory" in _refusal(tmp_path, empty)
 
 
-def test_a_directory_stands_for_its_parquet_files(tmp_path: Path, write_file: WriteFile) -> None:
+def test_a_directory_stands_for_every_file_under_it(tmp_path: Path, write_file: WriteFile) -> None:
     path = write_file("chain.parquet", snapshot())
     (path.parent / "README.md").write_text("about the data")
     told: list[str] = []
     report = market_import(
         root=tmp_path / "market", paths=[path.parent, path], progress=told.append
     )
-    assert [outcome.path for outcome in report.outcomes] == [str(path)]
-    assert any("README.md: not a Parquet file, passed over" in line for line in told)
+    readme = path.parent / "README.md"
+    assert [(outcome.path, outcome.status) for outcome in report.outcomes] == [
+        (str(readme), "skipped"),
+        (str(path), "imported"),
+    ]
+    assert any(f"{readme}: skipped, no importer knows it" in line for line in told)
 
 
 def test_a_file_without_rows_is_refused(tmp_path: Path, write_file: WriteFile) -> None:

@@ -10,6 +10,8 @@ import pytest
 from django.core.management import CommandError, call_command
 
 from tests.trading.market.conftest import snapshot
+from trading.market.categories import CATEGORIES
+from trading.market.store import file_digest
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -28,11 +30,11 @@ def test_import_reports_and_tells_its_progress(var_dir: Path, write_file: WriteF
     out, err = _market("import", path)
     assert f"{path}: imported, 4 of 4 rows, NIFTY 1 of 1 snapshots" in out
     assert "generation 1" in out
-    assert f"[1/1] {path}: reading" in err
+    assert f"[1/1] {path}: imported" in err
     assert (var_dir / "market" / "catalogue.json").exists()
     out, err = _market("import", path)
     assert "unchanged" in out
-    assert "imported before" in err
+    assert f"[1/1] {path}: unchanged" in err
 
 
 def test_a_dry_run_reports_and_writes_nothing(var_dir: Path, write_file: WriteFile) -> None:
@@ -49,7 +51,7 @@ def test_json_is_the_whole_report(var_dir: Path, write_file: WriteFile) -> None:
     assert report["outcomes"][0]["status"] == "imported"
     assert report["outcomes"][0]["counts"]["rejected"] == {"UNKNOWN_UNDERLYING": 4}
     status = json.loads(_market("status", "--json")[0])
-    assert status["sources"][0]["days"] == {"NIFTY": ["2025-08-29"]}
+    assert status["sources"][0]["days"] == {"chain_snapshots": {"NIFTY": ["2025-08-29"]}}
     assert status["root"] == str(var_dir / "market")
 
 
@@ -59,7 +61,7 @@ def test_synth_makes_the_default_days_and_status_says_so() -> None:
     out, err = _market("synth", "--seed", "5")
     assert "2026-02-26: generated" in out
     assert "2026-02-27: generated" in out
-    assert "[2/2] 2026-02-27: generating, seed 5" in err
+    assert "[2/2] 2026-02-27: generated, seed 5" in err
     status = _market("status")[0]
     assert "SYNTHETIC seed 5, 2026-02-26: " in status
     assert "generation 1" in status
@@ -69,7 +71,7 @@ def test_synth_makes_the_default_days_and_status_says_so() -> None:
     ("arguments", "said"),
     [
         (("import", "/nowhere"), "/nowhere: no such file or directory"),
-        (("import", "/dev/null"), "/dev/null: not a Parquet file"),
+        (("import", "/dev/null"), "/dev/null: no importer knows it"),
         (("synth", "--from", "2027-01-04", "--to", "2027-01-05"), "outside the trading calendar"),
         (("synth", "--from", "2026-02-27", "--to", "2026-02-26"), "no market day"),
         (("synth", "--from", "soon"), "'soon' is not a date, expected YYYY-MM-DD"),
@@ -83,7 +85,8 @@ def test_bad_input_is_one_line_and_writes_nothing(
         _market(*arguments)
     assert said in str(refusal.value)
     assert "\n" not in str(refusal.value)
-    assert list(var_dir.iterdir()) == []
+    written = [path for path in var_dir.rglob("*") if path.is_file() and path.name != "lock"]
+    assert written == []
 
 
 def test_status_names_a_damaged_file(var_dir: Path, write_file: WriteFile) -> None:
@@ -92,3 +95,23 @@ def test_status_names_a_damaged_file(var_dir: Path, write_file: WriteFile) -> No
     stored.write_bytes(b"PAR1")
     with pytest.raises(CommandError, match=stored.name):
         _market("status")
+
+
+def test_the_catalogue_names_every_category_with_what_is_held(
+    var_dir: Path, write_file: WriteFile
+) -> None:
+    empty = _market("catalogue")[0].splitlines()
+    assert len(empty) == len(CATEGORIES) + 1
+    assert all(line.endswith(": nothing") for line in empty[:-1])
+    assert list(var_dir.iterdir()) == []
+
+    path = write_file("chain.parquet", snapshot())
+    _market("import", str(path))
+    out = _market("catalogue")[0]
+    assert "chain_snapshots: 4 rows, as of 2025-08-29 to 2025-08-29" in out
+    assert f"  nse-chain-collector: chain.parquet, 4 rows, {file_digest(path)}" in out
+    report = json.loads(_market("catalogue", "--json")[0])
+    (held,) = [category for category in report["categories"] if category["rows"]]
+    assert held["name"] == "chain_snapshots"
+    assert held["sources"][0]["synthetic"] is False
+    assert [category["name"] for category in report["categories"]] == [c.name for c in CATEGORIES]

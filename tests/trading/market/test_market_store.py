@@ -11,8 +11,9 @@ import pytest
 from tests.trading.market.conftest import snapshot
 from trading.market.feed import frames
 from trading.market.importers import ImportRefusedError
-from trading.market.services import market_import, market_synthesise
+from trading.market.services import market_import
 from trading.market.store import Catalogue, MarketStore, StoreError, file_digest
+from trading.market.synthetic.services import market_synthesise
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -64,14 +65,15 @@ def test_the_same_bytes_under_another_name_change_nothing(
 def test_a_file_is_named_by_its_bytes_and_described(root: Path, write_file: WriteFile) -> None:
     path = write_file("chain.parquet", snapshot())
     market_import(root=root, paths=[path])
-    (entry,) = MarketStore(root).catalogue().entries
+    (made,) = MarketStore(root).catalogue().imports
+    (entry,) = made.entries
     assert entry.accepted.file == f"chain_snapshots/{entry.accepted.digest}.parquet"
     assert file_digest(root / entry.accepted.file) == entry.accepted.digest
-    assert entry.accepted.rows == entry.counts["accepted"] == 4
+    assert entry.accepted.rows == made.counts["accepted"] == 4
     assert (entry.source.file, entry.source.digest) == ("chain.parquet", file_digest(path))
     assert entry.days == {"NIFTY": ("2025-08-29",)}
     assert entry.ranges["available_at"][0] - entry.ranges["as_of"][0] == 70_000_000
-    assert (entry.importer, entry.importer_version, entry.generation) == ("chain_snapshots", 1, 1)
+    assert (made.importer, made.importer_version, made.generation) == ("chain_snapshots", 2, 1)
 
 
 def test_several_files_are_one_generation(root: Path, write_file: WriteFile) -> None:
@@ -132,7 +134,7 @@ def test_a_dry_run_writes_nothing(root: Path, write_file: WriteFile) -> None:
 def test_leftovers_of_a_killed_import_are_removed_by_the_next(
     root: Path, write_file: WriteFile
 ) -> None:
-    leftover = root / "chain_snapshots" / ".writing-x.parquet"
+    leftover = root / "chain_snapshots" / "tmp_.writing-x.parquet"
     leftover.parent.mkdir(parents=True)
     leftover.write_bytes(b"half a file")
     market_import(root=root, paths=[write_file("chain.parquet", snapshot())])

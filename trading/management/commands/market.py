@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from argparse import ArgumentTypeError
-from datetime import date
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,17 +11,26 @@ import msgspec
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
-from trading.market.calendar import CalendarError
+from trading.management.synth_arguments import add_synth_arguments, synth_arguments
+from trading.market.calendar import CalendarError, instant_us, ist_date
+from trading.market.category_reference import category_reference
 from trading.market.importers import ImportRefusedError
-from trading.market.selectors import StoreStatus, market_status
-from trading.market.services import ImportReport, market_import, market_synthesise
+from trading.market.selectors import (
+    Format,
+    HeldCategory,
+    MarketCatalogue,
+    StoreStatus,
+    market_catalogue,
+    market_formats,
+    market_status,
+)
+from trading.market.services import ImportReport, market_import
 from trading.market.store import StoreError
+from trading.market.synthetic.modes import ModeError
+from trading.market.synthetic.services import market_synthesise
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser
-
-DEFAULT_FROM = date(2026, 2, 26)
-DEFAULT_TO = date(2026, 2, 27)
 
 
 class Command(BaseCommand):
@@ -37,22 +46,33 @@ class Command(BaseCommand):
         importing.add_argument(
             "--dry-run", action="store_true", help="check and count, write nothing"
         )
+        importing.add_argument(
+            "--known-at",
+            type=_moment,
+            metavar="TIME",
+            help="IST; when files that do not say it themselves were known",
+        )
+        importing.add_argument(
+            "--map", type=Path, metavar="FILE", help="a TOML map of columns, for files it fits"
+        )
         synth = actions.add_parser("synth", help="generate a synthetic market")
-        synth.add_argument("--seed", type=int, default=1, help="default 1")
-        synth.add_argument(
-            "--from", dest="from_date", type=_date, default=DEFAULT_FROM, help=f"{DEFAULT_FROM}"
-        )
-        synth.add_argument(
-            "--to", dest="to_date", type=_date, default=DEFAULT_TO, help=f"{DEFAULT_TO}"
-        )
+        add_synth_arguments(synth)
         status = actions.add_parser("status", help="what the store holds, every file checked")
-        for action in (importing, synth, status):
+        formats = actions.add_parser("formats", help="what can be imported")
+        catalogue = actions.add_parser(
+            "catalogue", help="every category: rows, ranges, sources, digests"
+        )
+        actions.add_parser("schema", help="docs/market.md: the categories and their columns")
+        for action in (importing, synth, status, formats, catalogue):
             action.add_argument("--json", action="store_true", help="the report as JSON")
 
     def handle(self, *_args: Any, **options: Any) -> None:
+        if options["action"] == "schema":
+            self.stdout.write(category_reference(), ending="")
+            return
         try:
             report = self._run(options)
-        except (ImportRefusedError, StoreError, CalendarError) as error:
+        except (ImportRefusedError, StoreError, CalendarError, ModeError) as error:
             raise CommandError(str(error)) from error
         except OSError as error:
             msg = f"{error.filename or settings.VAR_DIR}: {error.strerror or error}"
@@ -61,38 +81,62 @@ class Command(BaseCommand):
             self.stdout.write(msgspec.json.encode(report).decode())
         elif isinstance(report, StoreStatus):
             self._show_status(report)
+        elif isinstance(report, MarketCatalogue):
+            self._show_catalogue(report)
+        elif isinstance(report, tuple):
+            for known in report:
+                categories = ", ".join(known.categories)
+                self.stdout.write(f"{known.name}: {known.title} -> {categories}")
         else:
             self._show_report(report)
 
-    def _run(self, options: dict[str, Any]) -> ImportReport | StoreStatus:
+    def _run(
+        self, options: dict[str, Any]
+    ) -> ImportReport | StoreStatus | MarketCatalogue | tuple[Format, ...]:
         root = Path(settings.VAR_DIR) / "market"
         if options["action"] == "import":
             return market_import(
                 root=root,
                 paths=options["paths"],
                 dry_run=options["dry_run"],
+                known_at_us=options["known_at"],
+                column_map=options["map"],
                 progress=self.stderr.write,
             )
         if options["action"] == "synth":
             return market_synthesise(
-                root=root,
-                seed=options["seed"],
-                from_date=options["from_date"],
-                to_date=options["to_date"],
-                progress=self.stderr.write,
+                root=root, progress=self.stderr.write, **synth_arguments(options)
             )
+        if options["action"] == "formats":
+            return market_formats()
+        if options["action"] == "catalogue":
+            return market_catalogue(root=root)
         return market_status(root=root)
+
+    def _show_catalogue(self, catalogue: MarketCatalogue) -> None:
+        for category in catalogue.categories:
+            self.stdout.write(f"{category.name}: {_held(category)}")
+            for source in category.sources:
+                mark = "SYNTHETIC " if source.synthetic else ""
+                self.stdout.write(
+                    f"  {mark}{source.name}: {source.file}, {source.rows} rows, {source.digest}"
+                )
+        self.stdout.write(f"generation {catalogue.generation}")
 
     def _show_report(self, report: ImportReport) -> None:
         for outcome in report.outcomes:
-            self.stdout.write(f"{outcome.path}: {outcome.status}, {_counted(outcome.counts)}")
+            what = outcome.reason or _counted(outcome.counts)
+            self.stdout.write(f"{outcome.path}: {outcome.status}, {what}")
+        told = [outcome.status for outcome in report.outcomes]
+        self.stdout.write(
+            ", ".join(f"{told.count(status)} {status}" for status in dict.fromkeys(told))
+        )
         self.stdout.write(f"generation {report.generation}")
 
     def _show_status(self, status: StoreStatus) -> None:
         for source in status.sources:
             days = "; ".join(
-                f"{underlying} {dates[0]}" + (f" to {dates[-1]}" if len(dates) > 1 else "")
-                for underlying, dates in source.days.items()
+                f"{category} {_spelled(dates)}" for category, dates in source.days.items()
             )
             mark = "SYNTHETIC " if source.synthetic else ""
             self.stdout.write(f"{mark}{source.name}: {days}, {_counted(source.counts)}")
@@ -101,12 +145,35 @@ class Command(BaseCommand):
         self.stdout.write(f"generation {status.generation}")
 
 
-def _date(text: str) -> date:
+def _spelled(days: dict[str, tuple[str, ...]]) -> str:
+    return ", ".join(
+        f"{whose} {dates[0]}" + (f" to {dates[-1]}" if len(dates) > 1 else "")
+        for whose, dates in days.items()
+    )
+
+
+def _held(category: HeldCategory) -> str:
+    if category.as_of is None or category.available_at is None:
+        return "nothing"
+    spans = [
+        f"{label} {ist_date(first)} to {ist_date(last)}"
+        for label, (first, last) in (
+            ("as of", category.as_of),
+            ("known", category.available_at),
+        )
+    ]
+    return ", ".join((f"{category.rows} rows", *spans, f"{len(category.sources)} sources"))
+
+
+def _moment(text: str) -> int:
     try:
-        return date.fromisoformat(text)
+        moment = datetime.fromisoformat(text)
     except ValueError:
-        msg = f"{text!r} is not a date, expected YYYY-MM-DD"
-        raise ArgumentTypeError(msg) from None
+        moment = None
+    if moment is None or moment.tzinfo is not None:
+        msg = f"{text!r} is not a moment in IST, expected YYYY-MM-DDTHH:MM:SS"
+        raise ArgumentTypeError(msg)
+    return instant_us(moment.date(), moment.time())
 
 
 def _counted(counts: dict[str, Any]) -> str:

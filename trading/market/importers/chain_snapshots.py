@@ -13,16 +13,22 @@ from __future__ import annotations
 import glob
 from typing import TYPE_CHECKING
 
-from trading.market.store import CHAIN_SNAPSHOT_COLUMNS, UNDERLYINGS, sql_text
+from trading.market.categories import BY_NAME
+from trading.market.importers.head import PARQUET
+from trading.market.store import UNDERLYINGS, sql_text
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     import duckdb
 
+    from trading.market.importers.head import FileHead, SourceFile
+
 NAME = "chain_snapshots"
-VERSION = 1
+VERSION = 2
 SOURCE_NAME = "nse-chain-collector"
+TITLE = "option-chain snapshots of a collector (Parquet)"
+CATEGORIES = ("chain_snapshots",)
 CADENCE_US = 60_000_000
 IST_OFFSET_US = 19_800_000_000
 
@@ -85,56 +91,43 @@ DROPS = (DUPLICATE_ROW, RESENT_SNAPSHOT, ALREADY_STORED)
 _LARGEST = 1e15  # a number beyond this is no price or quantity, and would not survive as an integer
 
 
-def header(connection: duckdb.DuckDBPyConnection, path: Path) -> tuple[str, ...]:
-    """The column names of a Parquet file."""
-    rows = connection.execute(f"DESCRIBE FROM {_file(path)}").fetchall()
-    return tuple(str(row[0]) for row in rows)
+def recognises(head: FileHead) -> bool:
+    """Whether a file has a collector's columns; it may have others."""
+    return head.kind == PARQUET and set(COLUMNS) <= set(head.columns)
 
 
-def stage(connection: duckdb.DuckDBPyConnection, path: Path, source_digest: str) -> None:
-    """Read a file into the temporary table `staged`: every row in the store's columns, with
-    `source_row` and `outcome`.
-
-    `outcome` is null for a row to accept, else the reason it is refused or dropped.
-    """
-    connection.execute(f"CREATE OR REPLACE TEMP TABLE parsed AS {_parse(path)}")
-    connection.execute(
-        f"CREATE OR REPLACE TEMP TABLE staged AS {_convert()}", {"digest": source_digest}
-    )
+def stage(connection: duckdb.DuckDBPyConnection, source: SourceFile) -> None:
+    """Read a file into `staged_chain_snapshots`."""
+    connection.execute(f"CREATE OR REPLACE TEMP TABLE parsed AS {_parse(source.plain)}")
+    connection.execute(f"CREATE OR REPLACE TEMP TABLE staged_chain_snapshots AS {_convert()}")
     _mark_rows(connection)
     _mark_resent(connection)
+    _keep_refused(connection, source.plain)
 
 
 def compare_with_stored(connection: duckdb.DuckDBPyConnection, files: list[Path]) -> None:
-    """Mark snapshots of `staged` that stored files already hold, and those that contradict them."""
+    """Mark staged snapshots that stored files already hold, and those that contradict them."""
     if not files:
         return
     names = ", ".join(f"'{sql_text(glob.escape(str(path)))}'" for path in files)
     connection.execute(
         f"CREATE OR REPLACE TEMP TABLE stored AS {_snapshots(f'read_parquet([{names}])', '')}"
     )
-    connection.execute(f"CREATE OR REPLACE TEMP TABLE offered AS {_snapshots('staged')}")
+    connection.execute(
+        f"CREATE OR REPLACE TEMP TABLE offered AS {_snapshots('staged_chain_snapshots')}"
+    )
     for outcome, condition in (
         (ALREADY_STORED, "s.content = o.content"),
         (CONFLICTS_WITH_STORE, "s.content <> o.content AND s.available_at = o.available_at"),
     ):
         connection.execute(
             f"""
-            UPDATE staged SET outcome = $outcome FROM offered o, stored s
+            UPDATE staged_chain_snapshots AS staged SET outcome = $outcome FROM offered o, stored s
             WHERE staged.outcome IS NULL AND {_same_snapshot("staged", "o")}
               AND s.underlying = o.underlying AND s.as_of = o.as_of AND {condition}
             """,  # noqa: S608
             {"outcome": outcome},
         )
-
-
-def refused_rows(path: Path) -> str:
-    """The query for the refused rows of `staged` as they were in the file, each with its reason."""
-    return f"""
-        SELECT s.outcome AS reason, raw.*
-        FROM {_file(path)} raw JOIN staged s ON s.source_row = raw.file_row_number
-        WHERE s.outcome IN ({_texts(REFUSALS)}) ORDER BY raw.file_row_number
-    """  # noqa: S608
 
 
 def _file(path: Path) -> str:
@@ -197,7 +190,7 @@ def _convert() -> str:
           {_integer("strike", 100)} AS strike_paise,
           {values},
           CAST(NULL AS BIGINT) AS spot_paise,
-          $digest AS source_digest,
+          CAST(NULL AS VARCHAR) AS raw,
           CASE
             WHEN as_of IS NULL THEN '{BAD_STAMP}'
             WHEN available_at IS NULL THEN '{BAD_RECEIPT}'
@@ -248,8 +241,8 @@ def _mark_rows(connection: duckdb.DuckDBPyConnection) -> None:
     key = "underlying, as_of, available_at, expiry, strike_paise"
     connection.execute(
         f"""
-        UPDATE staged SET outcome = '{CONFLICTING_ROWS}' FROM (
-          SELECT unnest(list(source_row)) AS source_row FROM staged
+        UPDATE staged_chain_snapshots AS staged SET outcome = '{CONFLICTING_ROWS}' FROM (
+          SELECT unnest(list(source_row)) AS source_row FROM staged_chain_snapshots
           WHERE outcome IS NULL GROUP BY {key} HAVING count(*) > 1
         ) c WHERE c.source_row = staged.source_row
         """  # noqa: S608
@@ -260,12 +253,27 @@ def _mark_resent(connection: duckdb.DuckDBPyConnection) -> None:
     """A snapshot sent again: the exchange stamp and every value of one received before."""
     connection.execute(
         f"""
-        UPDATE staged SET outcome = '{RESENT_SNAPSHOT}' FROM (
+        UPDATE staged_chain_snapshots AS staged SET outcome = '{RESENT_SNAPSHOT}' FROM (
           SELECT *, row_number() OVER (
             PARTITION BY underlying, as_of, content ORDER BY available_at
           ) AS sending
-          FROM ({_snapshots("staged")})
+          FROM ({_snapshots("staged_chain_snapshots")})
         ) r WHERE r.sending > 1 AND staged.outcome IS NULL AND {_same_snapshot("staged", "r")}
+        """  # noqa: S608
+    )
+
+
+def _keep_refused(connection: duckdb.DuckDBPyConnection, path: Path) -> None:
+    """Keep the refused rows as they were in the file."""
+    connection.execute(
+        f"""
+        UPDATE staged_chain_snapshots AS staged SET raw = file.row FROM (
+          SELECT file_row_number AS source_row, CAST(to_json(columns) AS VARCHAR) AS row
+          FROM (SELECT file_row_number, columns FROM {_file(path)} columns)
+          WHERE file_row_number IN (
+            SELECT source_row FROM staged_chain_snapshots WHERE outcome IN ({_texts(REFUSALS)})
+          )
+        ) file WHERE file.source_row = staged.source_row
         """  # noqa: S608
     )
 
@@ -274,7 +282,7 @@ def _snapshots(table: str, condition: str = "WHERE outcome IS NULL") -> str:
     """One row a snapshot with a digest of everything a frame could show of it."""
     values = [
         name
-        for name in CHAIN_SNAPSHOT_COLUMNS
+        for name in BY_NAME[NAME].columns
         if name.startswith(("call_", "put_")) or name in {"expiry", "strike_paise", "spot_paise"}
     ]
     row = ", ".join(f"coalesce(CAST({name} AS VARCHAR), '')" for name in values)

@@ -1,299 +1,322 @@
-"""A small synthetic option market, so that the whole loop runs where there is no recorded data.
+"""The rows of one synthetic day, category by category: a function of (seed, mode, cadence, day).
 
-One day of NIFTY and BANKNIFTY chains at one-minute cadence, a function of (seed, day) alone. What
-it has: correlated index paths, an at-the-money volatility that wanders and reverts within the hour,
-a term structure and a smile, Black-76 prices, quotes rounded outward to the tick, missing strikes
-and one-sided quotes away from the money, and one gap a day longer than any sensible staleness
-limit. What it does not have: news, jumps, impact, queues, a link from one day to the next. Days are
-independent draws, and a profit made here means nothing.
+Every row is in the store's columns but for those the store adds itself. docs/synthetic.md is the
+model card: what this market has, what it has not, and what was measured on it.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-import math
-from typing import TYPE_CHECKING, Any, NamedTuple
+from datetime import timedelta
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
 from trading.market import contracts
 from trading.market.calendar import calendar
-from trading.market.synthetic.streams import normals, uniforms
-from trading.pricing.black import CALL, black_price, years_between
+from trading.market.synthetic import end_of_day, feeds
+from trading.market.synthetic import parameters as p
+from trading.market.synthetic.chains import Chain, Instants, make_chain
+from trading.market.synthetic.day_path import DayPath, Halt, Pin, day_path, halt_of, pin_of
+from trading.market.synthetic.dirt import clock_skew, dirty_chain, gap
+from trading.market.synthetic.expectation import expected_variance
+from trading.market.synthetic.listing import Listed, chain_expiries, listed, strikes
+from trading.market.synthetic.open_interest import open_interest
+from trading.market.synthetic.order_flow import OrderFlow, minute_lots, order_flow
+from trading.market.synthetic.process import History, history
+from trading.market.synthetic.sessions import coming_minutes, trading_days
+from trading.market.synthetic.streams import Stream
+from trading.market.synthetic.surface import Smile, arbitrage_free_smile, theta_of
+from trading.market.synthetic.tables import Columns, Truth, stacked
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Sequence
     from datetime import date
 
-GENERATOR_VERSION = 1
-MODE = "small"
-SOURCE_NAME = "synthetic-market"
-CADENCE_US = 60_000_000
-RECEIPT_LAG_US = 2_000_000
+    from trading.market.synthetic.arrays import Floats, Integers
+    from trading.market.synthetic.modes import Mode
+    from trading.market.synthetic.sessions import TradingDay
 
-_MINUTE_US = 60_000_000
-_STRIKES_EACH_SIDE = 25
-_CLEAN_STRIKES = 6  # so near the money nothing is ever missing
-_GAP_MINUTES = 4  # frames left out, so five minutes pass between two
-_GAP_FIRST, _GAP_LAST = 60, 120  # minutes after the open between which the gap begins
-_TICK = 5  # paise
-_CARRY = 0.06  # a year
-_TRADING_MINUTES = 252 * 375
-_HALF_LIFE_MINUTES = 20.0
-_VOLATILITY_OF_LOG = 0.055  # stationary deviation of the logarithm of the at-the-money volatility
-_LEVERAGE = -0.4
-_INDEX_CORRELATION = 0.85
-_LONG_VOLATILITY_RATIO = 1.15
-_TERM_YEARS = 0.12
-_SKEW, _CURVATURE = -0.05, 0.03
-_NEVER = -1  # stands for a missing number until the columns are made
+GENERATOR_VERSION = p.GENERATOR_VERSION
+SOURCE_NAME = p.SOURCE_NAME
+
+_VIX_DAYS = 30
+_BREATH_HALF_LIFE_MINUTES = 15.0
 
 
-class _Index(NamedTuple):
-    """What tells the two markets apart; the level in paise."""
+class MarketPlan(NamedTuple):
+    """What a synthetic market is a function of, the day apart; the cadence in minutes."""
 
-    level: float
-    volatility: float
+    seed: int
+    mode: Mode
+    cadence_minutes: int
     expiries: int
-    depth: float  # quoted lots near the money
 
 
-_INDICES = {
-    "NIFTY": _Index(25_400_00.0, 0.115, 4, 40.0),
-    "BANKNIFTY": _Index(60_500_00.0, 0.135, 3, 12.0),
-}
-
-
-class _Minute(NamedTuple):
-    """One instant of an index: µs UTC, spot in paise, logarithm of volatility over its mean."""
-
-    at_us: int
-    number: int
-    spot: float
-    log_volatility: float
-
-
-class _Contracts(NamedTuple):
-    """One expiry of the day: its end, its strikes in paise, and the lot in units."""
-
-    expiry: date
-    expires_at: int
-    strikes: list[int]
-    lot: int
-
-
-def parameters_digest(seed: int, day: date) -> str:
+def parameters_digest(plan: MarketPlan, day: date) -> str:
     """The digest that stands for a day's data: of everything the data is a function of."""
     parameters = {
         "generator": SOURCE_NAME,
         "generator_version": GENERATOR_VERSION,
-        "mode": MODE,
-        "seed": seed,
+        "mode": plan.mode.text,
+        "seed": plan.seed,
+        "cadence_minutes": plan.cadence_minutes,
+        "expiries": plan.expiries,
         "day": day.isoformat(),
     }
     return hashlib.sha256(json.dumps(parameters, sort_keys=True).encode()).hexdigest()
 
 
-def day_columns(seed: int, day: date) -> Iterator[tuple[str, dict[str, Any]]]:
-    """For each index its name and one day's rows as columns of the store (masked where missing).
+def market_history(plan: MarketPlan, last: date) -> History:
+    """The state of every day up to the last one wanted. Raises CalendarError."""
+    return history(plan.seed, plan.mode, trading_days(last))
 
-    Raises CalendarError for a day that is not a market day or whose hours are not known.
+
+class _Underlying(NamedTuple):
+    name: str
+    listed: tuple[Listed, ...]
+    flow: OrderFlow
+    path: DayPath
+    pin: Pin | None
+    chains: tuple[Chain, ...]
+
+
+def day_tables(plan: MarketPlan, past: History, day: date) -> dict[str, Columns]:
+    """The rows of a day by category, each category's in no particular order. Raises ValueError for
+    a day the history does not have.
     """
-    shocks = _path_shocks(seed, day)
-    for name, index in _INDICES.items():
-        minutes = list(_path(seed, day, name, index, shocks))
-        rows: dict[str, list[Any]] = {column: [] for column in _COLUMNS}
-        for contract in _listed(day, name, index, minutes[0]):
-            _quote(seed, day, name, index, contract, minutes, rows)
-        yield name, _as_columns(rows)
+    row = [one.date for one in past.days].index(day)
+    halt = halt_of(past, row)
+    minutes = _snapshot_minutes(plan, past, row, halt)
+    underlyings = [_underlying(plan, past, row, name, halt, minutes) for name in p.UNDERLYINGS]
+    tables: dict[str, list[Columns]] = {}
+    truth = _day_truth(past, row, underlyings, halt, plan, minutes)
+    skew = clock_skew(past.seed, day, minutes)
+    for one in underlyings:
+        for chain in one.chains:
+            tick = contracts.tick(one.name).value
+            shown, found = dirty_chain(
+                past.seed, day, one.name, chain, tick, flawed=past.mode.flawed
+            )
+            truth += found
+            rows = feeds.chain_rows(past.seed, day, one.name, chain, shown, skew)
+            tables.setdefault("chain_snapshots", []).append(rows)
+        _add_feeds(tables, truth, past, row, one, halt)
+    vix = _vix(past, row, minutes=np.arange(past.days[row].minutes + 1))
+    tables["vix"] = [feeds.vix_rows(past, row, vix * np.sqrt(underlyings[0].path.panic), halt)]
+    if halt is not None:
+        tables["market_status"] = [feeds.status_rows(past, row, halt)]
+    tables["synthetic_truth"] = [feeds.truth_rows(past.days[row], truth)]
+    return {name: stacked(parts) for name, parts in tables.items()}
 
 
-_COLUMNS = (
-    "as_of",
-    "expiry",
-    "strike_paise",
-    "spot_paise",
-    *(
-        f"{side}_{field}"
-        for side in ("call", "put")
-        for field in (
-            "bid_paise",
-            "ask_paise",
-            "bid_quantity",
-            "ask_quantity",
-            "last_paise",
-            "oi_contracts",
-            "volume_contracts",
-        )
-    ),
-)
-
-
-def _session_minutes(day: date) -> list[int]:
-    """Each whole minute inside the day's trading intervals, their ends left out, µs UTC."""
-    return [
-        at
-        for start, stop in calendar().session_hours(day).intervals
-        for at in range(start + _MINUTE_US, stop, _MINUTE_US)
+def _snapshot_minutes(plan: MarketPlan, past: History, row: int, halt: Halt | None) -> Integers:
+    """The minutes, counted from the open, at whose ends there are snapshots."""
+    day = past.days[row]
+    gone = set(gap(past.seed, day.date, day.minutes))
+    if halt is not None:
+        gone |= set(range(halt.begins + 1, halt.ends))
+    kept = [
+        m for m in range(plan.cadence_minutes, day.minutes, plan.cadence_minutes) if m not in gone
     ]
+    return np.array(kept, dtype=np.int64)
 
 
-def _path_shocks(seed: int, day: date) -> list[float]:
-    """The shocks both indices share."""
-    return normals(seed, "common", day, len(_session_minutes(day)))
-
-
-def _path(seed: int, day: date, name: str, index: _Index, common: list[float]) -> Iterator[_Minute]:
-    """The day's instants, the scripted gap left out."""
-    times = _session_minutes(day)
-    own = normals(seed, f"{name}/return", day, len(times))
-    wander = normals(seed, f"{name}/volatility", day, len(times) + 1)
-    level = normals(seed, f"{name}/open", day, 1)[0]
-    gap = _gap(seed, day, len(times))
-    keep = 0.5 ** (1.0 / _HALF_LIFE_MINUTES)
-    push = math.sqrt(1.0 - keep * keep) * _VOLATILITY_OF_LOG
-    log_volatility = wander[-1] * _VOLATILITY_OF_LOG
-    log_spot = math.log(index.level) + 0.01 * level
-    apart = math.sqrt(1.0 - _INDEX_CORRELATION**2)
-    unlevered = math.sqrt(1.0 - _LEVERAGE**2)
-    for number, at in enumerate(times):
-        shock = _INDEX_CORRELATION * common[number] + apart * own[number]
-        deviation = index.volatility * math.exp(log_volatility) / math.sqrt(_TRADING_MINUTES)
-        log_spot += deviation * shock
-        pushed = _LEVERAGE * shock + unlevered * wander[number]
-        log_volatility = keep * log_volatility + push * pushed
-        if number not in gap:
-            yield _Minute(at, number, math.exp(log_spot), log_volatility)
-
-
-def _gap(seed: int, day: date, minutes: int) -> range:
-    """The minutes without frames, the same for both indices."""
-    if minutes <= _GAP_LAST + _GAP_MINUTES:
-        return range(0)
-    start = _GAP_FIRST + int(uniforms(seed, "gap", day, 1)[0] * (_GAP_LAST - _GAP_FIRST))
-    return range(start, start + _GAP_MINUTES)
-
-
-def _listed(day: date, name: str, index: _Index, first: _Minute) -> Iterator[_Contracts]:
-    """The nearest expiries by the dated rules, with strikes around the day's first level."""
-    known_at = first.at_us
-    dates = contracts.expiries(name, day, calendar().last, known_at_us=known_at)
-    step = contracts.strike_step(name).value
-    for expiry in dates[: index.expiries]:
-        expires_at = calendar().expires_at_us(expiry, known_at_us=known_at)
-        forward = first.spot * math.exp(_CARRY * years_between(known_at, expires_at))
-        centre = round(forward / step) * step
-        offsets = range(-_STRIKES_EACH_SIDE, _STRIKES_EACH_SIDE + 1)
-        yield _Contracts(
-            expiry,
-            expires_at,
-            [centre + step * offset for offset in offsets],
-            contracts.lot_size(name, expiry, day),
-        )
-
-
-def _quote(
-    seed: int,
-    day: date,
+def _underlying(
+    plan: MarketPlan,
+    past: History,
+    row: int,
     name: str,
-    index: _Index,
-    contract: _Contracts,
-    minutes: list[_Minute],
-    rows: dict[str, list[Any]],
+    halt: Halt | None,
+    minutes: Integers,
+) -> _Underlying:
+    day = past.days[row]
+    all_listed = listed(name, day.date, day.open_us)
+    flow = order_flow(past, name, row)
+    pin = pin_of(past, name, row, tuple(one.expiry for one in all_listed))
+    path = day_path(past, name, row, flow, halt, pin, _quiet_minute(day))
+    chosen = chain_expiries(all_listed, plan.expiries)
+    chains = tuple(_chains(past, row, name, chosen, flow, path, minutes))
+    return _Underlying(name, all_listed, flow, path, pin, chains)
+
+
+def _quiet_minute(day: TradingDay) -> int:
+    quiet_us = calendar().spot_quiet_from_us(day.date, known_at_us=day.open_us)
+    return sum(end <= quiet_us for end in day.minute_ends())
+
+
+def _chains(
+    past: History,
+    row: int,
+    name: str,
+    chosen: Sequence[Listed],
+    flow: OrderFlow,
+    path: DayPath,
+    minutes: Integers,
+) -> list[Chain]:
+    day = past.days[row]
+    smile = day_smile(past, row)
+    at = np.array([day.open_us, *day.minute_ends()], dtype=np.int64)[minutes]
+    variance = _priced_variance(past, row, name, chosen[-1].expiry, minutes, path.panic[minutes])
+    traded = _traded(flow, day.minutes)[minutes]
+    chains = []
+    for listing in chosen:
+        alive = at < listing.expires_at_us
+        if not alive.any():
+            continue
+        instants = Instants(
+            minute=minutes[alive],
+            at_us=at[alive],
+            spot=100.0 * path.minute_ends[minutes][alive],
+            published=100.0 * path.published_ends[minutes][alive],
+            theta=theta_of(np.maximum(variance[listing.expiry][alive], 1e-9), smile),
+            traded=traded[alive],
+            stressed=bool(past.state.regime[row] == p.STRESS),
+        )
+        levels = 100.0 * np.exp(past.paths[name].opens[row])
+        each = strikes(name, listing, day.date, float(levels))
+        interest = _interest(past, row, name, listing, each)
+        chains.append(
+            make_chain(past.seed, day.date, name, listing, instants, smile, each, interest)
+        )
+    return chains
+
+
+def day_smile(past: History, row: int) -> Smile:
+    """The shape of the day's surface, the same for all expiries and all day."""
+    return arbitrage_free_smile(float(past.state.skew[row]), past.mode.smile)
+
+
+def _priced_variance(
+    past: History, row: int, name: str, last: date, minutes: Integers, panic: Floats
+) -> dict[date, Floats]:
+    """What variance to the end of each day up to the last expiry costs at each snapshot."""
+    day = past.days[row]
+    coming = coming_minutes(day.date, last, day.open_us)
+    fair = expected_variance(past, name, row, minutes, [length for _, length in coming])
+    cost = fair * (_premium(past, row, minutes) * panic)[:, None]
+    return {
+        found: cost[:, column] for column, found in enumerate([day.date, *(d for d, _ in coming)])
+    }
+
+
+def _premium(past: History, row: int, minutes: Integers) -> Floats:
+    """One plus the premium; within a day it breathes around the day's own."""
+    breathing = past.mode.premium_breath
+    if not breathing:
+        return np.full(len(minutes), 1.0 + past.mode.premium_mean)
+    kept = 0.5 ** (1.0 / _BREATH_HALF_LIFE_MINUTES)
+    breath = Stream(past.seed, "premium/breath", past.days[row].date).normals(p.LONGEST_SESSION + 1)
+    walk = np.empty(len(breath))
+    now = 0.0
+    for number, shock in enumerate(breath.tolist()):
+        now = kept * now + np.sqrt(1.0 - kept * kept) * shock
+        walk[number] = now
+    whole: Floats = (1.0 + past.state.premium[row]) * np.exp(breathing * walk[minutes])
+    return whole
+
+
+def _traded(flow: OrderFlow, minutes: int) -> Floats:
+    """The lots traded by the end of each minute over an ordinary day's, 0 at the open."""
+    ordinary = p.EVENTS_A_DAY["NIFTY"] * p.LOTS_AN_EVENT["NIFTY"]
+    return np.append(0.0, np.cumsum(minute_lots(flow, minutes))) / ordinary
+
+
+def _interest(
+    past: History, row: int, name: str, listing: Listed, each: Integers
+) -> tuple[Floats, Floats]:
+    """The open interest of an expiry's strikes at the last close and at this one."""
+    step = contracts.strike_step(name).value
+    closes = past.paths[name].closes[:, -1]
+    found = []
+    for on in (max(row - 1, 0), row):
+        level = 100.0 * float(np.exp(closes[max(on - 1, 0)]))
+        found.append(open_interest(past.seed, name, listing, past.days[on].date, each, step, level))
+    return found[0], found[1]
+
+
+def _vix(past: History, row: int, *, minutes: Integers) -> Floats:
+    """The price of thirty days' variance as a volatility in percent a year, at each minute."""
+    day = past.days[row]
+    until = day.date + timedelta(days=_VIX_DAYS)
+    coming = coming_minutes(day.date, until, day.open_us)
+    fair = expected_variance(past, "NIFTY", row, minutes, [length for _, length in coming])[:, -1]
+    return 100.0 * np.sqrt(fair * _premium(past, row, minutes) * 365.0 / _VIX_DAYS)
+
+
+def _day_truth(
+    past: History,
+    row: int,
+    underlyings: Sequence[_Underlying],
+    halt: Halt | None,
+    plan: MarketPlan,
+    minutes: Integers,
+) -> list[Truth]:
+    day = past.days[row]
+    span = day.open_us, day.close_us
+    state = past.state
+    told = {
+        "regime": p.REGIMES[int(state.regime[row])],
+        "slow": round(float(state.slow[row]), 6),
+        "fast": round(float(state.fast[row]), 6),
+        "premium": round(float(state.premium[row]), 6),
+        "skew": round(float(state.skew[row]), 6),
+    }
+    truth = [Truth("STATE", "", *span, json.dumps(told, sort_keys=True))]
+    ends = [day.open_us, *day.minute_ends()]
+    gone = gap(past.seed, day.date, day.minutes)
+    if gone:
+        truth.append(Truth("FEED_GAP", "", ends[gone[0]], ends[gone[-1]], ""))
+    skew = clock_skew(past.seed, day.date, minutes)
+    if skew.any():
+        off = np.flatnonzero(skew)
+        first, last = (ends[int(minutes[position])] for position in (off[0], off[-1]))
+        truth.append(Truth("CLOCK_SKEW", "", first, last, f"{int(skew[off[0]])} us"))
+    if halt is not None:
+        truth.append(Truth("HALT", "", ends[halt.begins], ends[halt.ends], "index circuit, 10%"))
+    truth += [
+        Truth(
+            "PIN",
+            one.name,
+            ends[-61],
+            ends[-1],
+            f"pull {one.pin.pull:.6f}",
+            day.date,
+            one.pin.strike_paise,
+        )
+        for one in underlyings
+        if one.pin is not None and halt is None
+    ]
+    return truth
+
+
+def _add_feeds(
+    tables: dict[str, list[Columns]],
+    truth: list[Truth],
+    past: History,
+    row: int,
+    one: _Underlying,
+    halt: Halt | None,
 ) -> None:
-    """Append one expiry's rows for the whole day."""
-    stream = f"{name}/{contract.expiry}"
-    count = len(contract.strikes)
-    interest = normals(seed, f"{stream}/interest", day, 2 * count)
-    dirt = uniforms(seed, f"{stream}/dirt", day, len(minutes) * count)
-    sizes = uniforms(seed, f"{stream}/sizes", day, len(minutes) * count * 4)
-    draw = iter(zip(dirt, zip(*[iter(sizes)] * 4, strict=True), strict=True))
-    for minute in minutes:
-        if minute.at_us >= contract.expires_at:
-            break
-        years = years_between(minute.at_us, contract.expires_at)
-        forward = minute.spot * math.exp(_CARRY * years)
-        atm = _term_volatility(index.volatility, minute.log_volatility, years)
-        deviation = atm * math.sqrt(years)
-        for position, strike in enumerate(contract.strikes):
-            dirtiness, size = next(draw)
-            away = abs(position - _STRIKES_EACH_SIDE)
-            missing = 0.0 if away <= _CLEAN_STRIKES else 0.002 * (away - _CLEAN_STRIKES)
-            if dirtiness < missing:
-                continue
-            score = math.log(strike / forward) / deviation
-            volatility = atm * _smile(score)
-            call = black_price(forward, strike, years, volatility, CALL)
-            values = (call, call - forward + strike)
-            rows["as_of"].append(minute.at_us)
-            rows["expiry"].append(contract.expiry)
-            rows["strike_paise"].append(strike)
-            rows["spot_paise"].append(round(minute.spot))
-            one_sided = dirtiness < 2.5 * missing
-            for side, value in enumerate(values):
-                bulk = math.exp(-0.08 * score * score + 0.4 * interest[2 * position + side])
-                _leg(
-                    rows,
-                    ("call", "put")[side],
-                    value,
-                    bulk,
-                    index.depth * contract.lot,
-                    contract.lot,
-                    size[2 * side : 2 * side + 2],
-                    minute.number,
-                    one_sided=one_sided and (strike > forward) == (side == 0),
-                )
-
-
-def _term_volatility(mean: float, log_volatility: float, years: float) -> float:
-    """At-the-money volatility of an expiry: the wander of the day fades out with time to expiry."""
-    fade = -math.expm1(-years / _TERM_YEARS) / (years / _TERM_YEARS) if years > 0 else 1.0
-    level = mean * (_LONG_VOLATILITY_RATIO + (1.0 - _LONG_VOLATILITY_RATIO) * fade)
-    return level * math.exp(log_volatility * fade)
-
-
-def _smile(score: float) -> float:
-    """Volatility over the at-the-money one, by how many deviations the strike is away."""
-    bounded = max(-4.0, min(4.0, score))
-    return 1.0 + _SKEW * bounded + _CURVATURE * bounded * bounded
-
-
-def _leg(
-    rows: dict[str, list[Any]],
-    side: str,
-    value: float,
-    bulk: float,
-    depth: float,
-    lot: int,
-    size: tuple[float, ...],
-    minute: int,
-    *,
-    one_sided: bool,
-) -> None:
-    """One option's columns; `value` and the half spread in paise, rounded outward to the tick."""
-    half = 2.0 + 0.0004 * value
-    bid = math.floor((value - half) / _TICK) * _TICK
-    ask = math.ceil((value + half) / _TICK) * _TICK
-    quoted = bid > 0 and not one_sided
-    rows[f"{side}_bid_paise"].append(bid if quoted else _NEVER)
-    rows[f"{side}_ask_paise"].append(ask)
-    lots = [1 + int(depth * bulk * -math.log(u) / lot) for u in size]
-    rows[f"{side}_bid_quantity"].append(lots[0] * lot if quoted else _NEVER)
-    rows[f"{side}_ask_quantity"].append(lots[1] * lot)
-    volume = int(900 * bulk * (minute + 1))
-    open_interest = int(60_000 * bulk * (1 + 0.0004 * (minute // 3)))
-    last = max(_TICK, round(value / _TICK) * _TICK)
-    rows[f"{side}_last_paise"].append(last if volume else _NEVER)
-    rows[f"{side}_oi_contracts"].append(open_interest or _NEVER)
-    rows[f"{side}_volume_contracts"].append(volume or _NEVER)
-
-
-def _as_columns(rows: dict[str, list[Any]]) -> dict[str, Any]:
-    columns: dict[str, Any] = {}
-    for name, values in rows.items():
-        if name == "expiry":
-            columns[name] = np.array(values, dtype="datetime64[us]")
-        else:
-            columns[name] = np.ma.masked_equal(np.array(values, dtype=np.int64), _NEVER)
-    return columns
+    spot, lost = feeds.spot_bars(past, row, one.name, one.path, halt)
+    tables.setdefault("spot_bars", []).append(spot)
+    truth += lost
+    futures = [listing for listing in one.listed if listing.monthly][:2]
+    for number, listing in enumerate(futures):
+        bars, lost = feeds.future_bars(
+            past, row, one.name, one.path, one.flow, listing, number, halt
+        )
+        tables.setdefault("future_bars", []).append(bars)
+        truth += lost
+        rows = end_of_day.future_rows(past, row, one.name, bars, listing, one.path)
+        tables.setdefault("bhavcopy_futures", []).append(rows)
+    prints, wrong = feeds.print_rows(past, row, one.name, one.path, one.flow, futures[0], halt)
+    tables.setdefault("prints", []).append(prints)
+    truth += wrong
+    for chain in one.chains:
+        rows = end_of_day.option_rows(past, row, one.name, chain, one.path)
+        tables.setdefault("bhavcopy_options", []).append(rows)
+    tables.setdefault("index_closes", []).append(
+        end_of_day.index_rows(past, row, one.name, one.path)
+    )

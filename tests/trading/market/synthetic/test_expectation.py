@@ -1,0 +1,80 @@
+"""Expected variance is what is realised, on average, at every horizon and from any minute."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from tests.trading.market.synthetic.worlds import MINUTES, grid, world
+from trading.market.synthetic.expectation import expected_variance
+from trading.market.synthetic.modes import mode_of
+
+HORIZON = 10
+
+
+@pytest.mark.parametrize("mode", ["null", "realistic"])
+def test_realised_variance_averages_to_what_was_expected(mode: str) -> None:
+    """Closing prices, so that the autocorrelation of minutes counts: squared returns over horizons
+    beside the expectation, an average of ratios within three standard errors.
+    """
+    ratios = []
+    for seed in range(1, 16):
+        past = world(seed, mode_of(mode), 400)
+        minute = np.diff(grid(past, "NIFTY"), axis=1)
+        opens, closes = past.paths["NIFTY"].opens, grid(past, "NIFTY")[:, -1]
+        nights = np.append(0.0, opens[1:] - closes[:-1])
+        for row in range(1, 400 - HORIZON, 3):
+            expected = expected_variance(
+                past, "NIFTY", row, np.array([0, 200]), [MINUTES] * HORIZON
+            )
+            rest = minute[row, 200:].sum() ** 2
+            days = minute[row + 1 : row + 1 + HORIZON].sum(axis=1)
+            apart = days**2 + nights[row + 1 : row + 1 + HORIZON] ** 2
+            ratios.append(
+                (
+                    rest / expected[1, 0],
+                    apart[0] / (expected[1, 1] - expected[1, 0]),
+                    apart.sum() / (expected[0, -1] - expected[0, 0]),
+                )
+            )
+    found = np.array(ratios)
+    # Days of one seed share their volatility, so the scatter of seeds is what counts.
+    by_seed = found.reshape(15, -1, 3).mean(axis=1)
+    error = by_seed.std(axis=0, ddof=1) / np.sqrt(15)
+    assert (np.abs(by_seed.mean(axis=0) - 1.0) < 3 * error).all()
+    assert (error < 0.05).all()
+
+
+def test_nothing_remains_at_the_close_and_more_days_cost_more() -> None:
+    past = world(1, mode_of("realistic"), 30)
+    expected = expected_variance(past, "NIFTY", 20, np.arange(MINUTES + 1), [MINUTES] * 30)
+    assert expected.shape == (MINUTES + 1, 31)
+    assert expected[-1, 0] == 0.0
+    assert expected[0, 0] > expected[150, 0] > expected[300, 0] > expected[370, 0] > 0.0
+    assert (np.diff(expected, axis=1) > 0).all()
+
+
+def test_it_knows_nothing_of_what_comes() -> None:
+    """Other shocks after a minute leave the expectation at that minute as it was."""
+    past = world(1, mode_of("realistic"), 30)
+    minutes = np.array([0, 100, 200])
+    before = expected_variance(past, "BANKNIFTY", 20, minutes, [MINUTES] * 5)
+    shocks, intraday = past.shocks.copy(), past.intraday.copy()
+    shocks[20, 200:] = 9.0
+    shocks[21:] = 9.0
+    intraday[20, 201:] = 9.0
+    poisoned = past._replace(shocks=shocks, intraday=intraday)
+    after = expected_variance(poisoned, "BANKNIFTY", 20, minutes, [MINUTES] * 5)
+    assert np.array_equal(before, after)
+
+
+def test_a_fall_makes_tomorrow_dearer() -> None:
+    past = world(1, mode_of("null"), 30)
+    fallen, risen = past.shocks.copy(), past.shocks.copy()
+    fallen[20, :200], risen[20, :200] = -0.1, 0.1
+    minutes = np.array([200])
+    dear, cheap = (
+        expected_variance(past._replace(shocks=shocks), "NIFTY", 20, minutes, [MINUTES])
+        for shocks in (fallen, risen)
+    )
+    assert dear[0, 1] - dear[0, 0] > cheap[0, 1] - cheap[0, 0]

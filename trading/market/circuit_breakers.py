@@ -1,0 +1,112 @@
+"""The market-wide circuit breaker: what a move of the index halts, and for how long.
+
+A move of 10, 15 or 20 per cent of NIFTY 50 against its previous close, either way, halts all equity
+derivatives; a call auction reopens them. (SENSEX can trigger it too; its level is not at hand.)
+Dated table with status and source: `tables/circuit_breakers.toml`. No notice has said what holds in
+the closing auction since 3 August 2026; the table is applied by the clock as before.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from trading.market.calendar import session_hours
+from trading.market.figures import is_known, table
+from trading.market.ist import instant_us, ist_date
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from datetime import date
+
+_MINUTE_US = 60_000_000
+_TICK_PAISE = 5
+
+
+class CircuitBreakerError(ValueError):
+    """A question the table cannot answer; the text names the date or the moves."""
+
+
+class Halt(NamedTuple):
+    """One halt, times µs UTC: it begins with the move, a call auction follows from
+    `halted_until_us` to `reopens_us`. Both are the close when trading is over for the day. A move
+    late enough to halt nothing begins and ends at once.
+    """
+
+    move_percent: int
+    begins_us: int
+    halted_until_us: int
+    reopens_us: int
+    rest_of_day: bool
+    status: str
+    source: str
+
+
+def trigger_points(
+    day: date, previous_close_paise: int, *, known_at_us: int | None = None
+) -> dict[int, int]:
+    """The distance from the previous close that triggers each level, paise by per cent, to the
+    nearest tick.
+    """
+    levels = sorted({row["move_percent"] for row in _in_force(day, known_at_us)})
+    return {percent: _points(previous_close_paise, percent) for percent in levels}
+
+
+def halts(
+    previous_close_paise: int, moves: Iterable[tuple[int, int]], *, known_at_us: int | None = None
+) -> tuple[Halt, ...]:
+    """The halts of one day, from its index values as (instant µs UTC, paise), ascending in time.
+
+    Each level triggers once; values during a halt and its auction trigger nothing, and where a
+    value crosses two levels at once the higher counts. Raises CircuitBreakerError for moves out of
+    order or before the table begins, CalendarError for a day without a session.
+    """
+    found: list[Halt] = []
+    reached = closed_until = last = 0
+    for at_us, index_paise in moves:
+        if at_us < last:
+            msg = f"index values out of order: {at_us} after {last}"
+            raise CircuitBreakerError(msg)
+        last = at_us
+        if at_us < closed_until:
+            continue
+        day = ist_date(at_us)
+        hours = session_hours(day, known_at_us=known_at_us)
+        distance = abs(index_paise - previous_close_paise)
+        points = trigger_points(day, previous_close_paise, known_at_us=known_at_us)
+        percent = max((level for level in points if distance >= points[level]), default=0)
+        if percent > reached and hours.open_us <= at_us < hours.close_us:
+            reached = percent
+            found.append(_halt(percent, at_us, hours.close_us, known_at_us))
+            closed_until = found[-1].reopens_us
+    return tuple(found)
+
+
+def _halt(percent: int, at_us: int, close_us: int, known_at_us: int | None) -> Halt:
+    day = ist_date(at_us)
+    row = next(
+        row
+        for row in _in_force(day, known_at_us)
+        if row["move_percent"] == percent
+        and instant_us(day, row["after"]) <= at_us < instant_us(day, row["before"])
+    )
+    rest_of_day = row.get("rest_of_day", False)
+    halted_until = close_us if rest_of_day else at_us + row["halt_minutes"] * _MINUTE_US
+    halted_until = min(halted_until, close_us)
+    reopens = min(halted_until + row["auction_minutes"] * _MINUTE_US, close_us)
+    return Halt(percent, at_us, halted_until, reopens, rest_of_day, row["status"], row["source"])
+
+
+def _points(previous_close_paise: int, percent: int) -> int:
+    ticks = (2 * previous_close_paise * percent + 100 * _TICK_PAISE) // (200 * _TICK_PAISE)
+    return ticks * _TICK_PAISE
+
+
+def _in_force(day: date, known_at_us: int | None) -> list[dict[str, Any]]:
+    rows = table("circuit_breakers")["circuit_breaker"]
+    begun = [row for row in rows if row["from"] <= day and is_known(row, known_at_us)]
+    if not begun:
+        first = min(row["from"] for row in rows)
+        msg = f"no circuit breakers on record for {day}; the table begins on {first}"
+        raise CircuitBreakerError(msg)
+    newest = max(row["from"] for row in begun)
+    return [row for row in begun if row["from"] == newest]

@@ -1,0 +1,98 @@
+"""The tables shipped with the program (TOML files): calendar, contracts, circuit breakers,
+position limits, charges, scheduled events. A row for each announcement, available from the midnight
+after it; see trading.market.reference.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from trading.market.categories import columns_of
+from trading.market.figures import table_path
+from trading.market.importers import ImportRefusedError
+from trading.market.reference import TABLES, reference_rows
+
+if TYPE_CHECKING:
+    import duckdb
+
+    from trading.market.importers.head import FileHead, SourceFile
+
+NAME = "reference_tables"
+VERSION = 1
+SOURCE_NAME = "reference-tables"
+CATEGORIES = (
+    "calendar",
+    "sessions",
+    "holidays",
+    "expiries",
+    "lots",
+    "freeze_quantities",
+    "tick_sizes",
+    "circuit_breakers",
+    "position_limits",
+    "rates",
+    "scheduled_events",
+)
+TITLE = "a table of dated figures in TOML (calendar, contracts, charges, …)"
+CADENCE_US = None
+REFUSALS: tuple[str, ...] = ()
+DROPS: tuple[str, ...] = ()
+
+_FORMAT = 'format = "brahmastra-reference-1"'
+# What the store adds to every row by itself.
+_ADDED = ("source_digest", "synthetic", "generator", "seed", "mode")
+
+
+def shipped() -> tuple[Path, ...]:
+    """The files of the tables shipped with the program."""
+    return tuple(table_path(name) for name in TABLES)
+
+
+def recognises(head: FileHead) -> bool:
+    """Whether a file says that it is one of these tables."""
+    return any(line.strip() == _FORMAT for line in head.lines)
+
+
+def stage(connection: duckdb.DuckDBPyConnection, source: SourceFile) -> None:
+    """Fill `staged_<category>` for each category the table has rows of.
+
+    Raises ImportRefusedError for a file that is not such a table.
+    """
+    for category, rows in _rows_of(source).items():
+        _stage_category(connection, category, rows)
+
+
+def _rows_of(source: SourceFile) -> dict[str, list[dict[str, Any]]]:
+    try:
+        tables = tomllib.loads(Path(source.plain).read_text(encoding="utf-8"))
+        return reference_rows(tables["table"], tables)
+    except (KeyError, TypeError, ValueError) as error:
+        msg = f"{source.path}: not {TITLE}: {type(error).__name__} {error}"
+        raise ImportRefusedError(msg) from error
+
+
+def _stage_category(
+    connection: duckdb.DuckDBPyConnection, category: str, rows: list[dict[str, Any]]
+) -> None:
+    types = {name: kind for name, kind in columns_of(category).items() if name not in _ADDED}
+    texts = {name: _texts(row[name] for row in rows) for name in types}
+    texts["source_row"] = _texts(range(1, len(rows) + 1))
+    casts = ", ".join(f'CAST("{name}" AS {kind}) AS "{name}"' for name, kind in types.items())
+    connection.register("reference_rows", texts)
+    connection.execute(
+        f"""
+        CREATE OR REPLACE TEMP TABLE staged_{category} AS
+        SELECT {casts}, CAST(source_row AS BIGINT) AS source_row,
+          CAST(NULL AS VARCHAR) AS outcome, CAST(NULL AS VARCHAR) AS raw
+        FROM reference_rows
+        """  # noqa: S608 - names of ours
+    )
+    connection.unregister("reference_rows")
+
+
+def _texts(values: Any) -> np.ndarray[Any, np.dtype[np.object_]]:
+    return np.array([None if value is None else str(value) for value in values], dtype=object)

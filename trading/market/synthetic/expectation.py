@@ -1,0 +1,132 @@
+"""What the generator's own state says of the variance to come: the fair price of options in it."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from trading.market.synthetic import parameters as p
+from trading.market.synthetic.process import (
+    BASE_DAY_VARIANCE,
+    FACTOR_VARIANCE,
+    FAST_KEPT,
+    FAST_PUSH,
+    FULL_SHAPE,
+    INTRADAY_KEPT,
+    SLOW_KEPT,
+    SLOW_PUSH,
+    History,
+    jump_variance,
+    level_factor,
+    u_shape,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from trading.market.synthetic.arrays import Floats, Integers
+    from trading.market.synthetic.modes import Mode
+
+
+def expected_variance(
+    history: History, name: str, row: int, minutes: Integers, coming: Sequence[int]
+) -> Floats:
+    """The expected variance of an underlying's logarithmic price from the ends of some minutes of a
+    day (counted from 1; 0 is the open) to the close of that day (first column) and of each of the
+    coming days, whose minutes of trading are given.
+
+    It uses what has happened by then and nothing later. Shape (minutes, 1 + coming days).
+    """
+    today = _rest_of_day(history, row, minutes)
+    days = _coming_days(history, row, minutes, coming)
+    ratio = p.VOLATILITY_RATIO[name] ** 2
+    jumps = jump_variance(name) / p.FULL_SESSION
+    session = history.days[row].minutes
+    variance = np.column_stack([today, days]) * ratio
+    variance[:, 0] += jumps * (session - minutes)
+    variance[:, 1:] += jumps * np.asarray(coming, dtype=np.float64)
+    return np.cumsum(variance, axis=1)
+
+
+def _memory_factor(mode: Mode) -> Floats:
+    """How much autocorrelation of minute returns adds to the variance of their sum, by regime."""
+    return np.asarray([(1.0 - memory) ** -2 for memory in mode.minute_memory])
+
+
+def _rest_of_day(history: History, row: int, minutes: Integers) -> Floats:
+    """NIFTY's expected variance over the rest of the session, jumps left out."""
+    session = history.days[row].minutes
+    level = float(level_factor(history.state)[row]) ** 2
+    shape = np.square(u_shape(session)) / FULL_SHAPE
+    scale = level * BASE_DAY_VARIANCE * (1.0 - p.OVERNIGHT_SHARE)
+    scale *= float(_memory_factor(history.mode)[history.state.regime[row]])
+    factor = history.intraday[row][np.minimum(minutes, session - 1)]
+    ahead = np.arange(session)[None, :] - minutes[:, None]
+    kept = np.where(ahead >= 0, INTRADAY_KEPT ** np.maximum(ahead, 0), 0.0)
+    grown = np.exp(2.0 * kept * factor[:, None] - 2.0 * np.square(p.INTRADAY_DEVIATION * kept))
+    return np.cumsum(np.where(ahead >= 0, grown * shape[None, :], 0.0), axis=1)[:, -1] * scale
+
+
+def _coming_days(history: History, row: int, minutes: Integers, coming: Sequence[int]) -> Floats:
+    """NIFTY's expected variance of each coming day, its night included, jumps left out."""
+    state = history.state
+    session = history.days[row].minutes
+    count = len(coming)
+    ahead = np.arange(1, count + 1)
+    # The part of the day's shock that is known pushes tomorrow's volatility already.
+    done = np.cumsum(np.append(0.0, history.shocks[row, :session]))[minutes] / math.sqrt(session)
+    share = p.OVERNIGHT_SHARE
+    known = math.sqrt(share) * history.night_shocks[row] + math.sqrt(1.0 - share) * done
+    unknown = (1.0 - share) * (1.0 - minutes / session)
+    slow_push, fast_push = (
+        SLOW_PUSH * SLOW_KEPT ** (ahead - 1),
+        FAST_PUSH * FAST_KEPT ** (ahead - 1),
+    )
+    push = slow_push + fast_push
+    mean = (SLOW_KEPT**ahead * state.slow[row] + FAST_KEPT**ahead * state.fast[row])[None, :]
+    mean = mean + p.LEVERAGE * known[:, None] * push[None, :]
+    variance = _factor_variance(ahead)[None, :] - p.LEVERAGE**2 * (
+        (1.0 - unknown)[:, None] * np.square(push)[None, :]
+    )
+    factor = np.exp(2.0 * mean + 2.0 * variance - 2.0 * FACTOR_VARIANCE)
+    lengths = np.asarray(coming, dtype=np.int64)
+    variances: Floats = factor * BASE_DAY_VARIANCE * _regime_variance(history, row, lengths)
+    return variances
+
+
+def _factor_variance(ahead: Integers) -> Floats:
+    """The variance of the sum of the slow and the fast factor so many days ahead."""
+    cross = p.LEVERAGE**2 * SLOW_PUSH * FAST_PUSH
+    variance: Floats = (
+        p.SLOW_DEVIATION**2 * (1.0 - SLOW_KEPT ** (2 * ahead))
+        + p.FAST_DEVIATION**2 * (1.0 - FAST_KEPT ** (2 * ahead))
+        + 2.0 * cross * (1.0 - (SLOW_KEPT * FAST_KEPT) ** ahead) / (1.0 - SLOW_KEPT * FAST_KEPT)
+    )
+    return variance
+
+
+def _regime_variance(history: History, row: int, lengths: Integers) -> Floats:
+    """The expected square of the regime's volatility on each coming day, with the share of a full
+    day's variance that its session has.
+    """
+    squares = np.square(p.REGIME_VOLATILITY)
+    memory = _memory_factor(history.mode)
+    chances = np.zeros(len(p.REGIMES))
+    chances[history.state.regime[row]] = 1.0
+    shares = {
+        length: float(np.cumsum(np.square(u_shape(length)))[-1]) / FULL_SHAPE
+        for length in sorted(set(lengths.tolist()))
+    }
+    expected = np.empty(len(lengths))
+    for day, length in enumerate(lengths.tolist()):
+        chances = np.asarray(
+            [
+                sum(chances[i] * p.TRANSITIONS[i][j] for i in range(len(p.REGIMES)))
+                for j in range(len(p.REGIMES))
+            ]
+        )
+        within = (1.0 - p.OVERNIGHT_SHARE) * shares[length] * memory
+        expected[day] = float((chances * squares * (p.OVERNIGHT_SHARE + within)).sum())
+    return expected

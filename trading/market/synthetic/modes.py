@@ -1,0 +1,115 @@
+"""The modes of the synthetic market: what there is to find in it.
+
+`null` holds nothing: prices are martingales at the carry of their futures, options cost the
+expected variance, returns and order flow predict nothing, and no quote is stale or crossed.
+`planted` is the null market with effects of stated size. `realistic` has the effects of the
+literature.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import NamedTuple
+
+NULL = "null"
+PLANTED = "planted"
+REALISTIC = "realistic"
+NAMES = (REALISTIC, NULL, PLANTED)
+
+EFFECTS = {
+    "premium": "options cost the expected variance times one plus this",
+    "momentum": "autocorrelation of minute returns at one minute",
+    "impact": "minute return of a one-sided minute of order flow, in minute deviations",
+}
+_LIMITS = {"premium": (-0.8, 4.0), "momentum": (-0.5, 0.5), "impact": (-2.0, 2.0)}
+_DEFAULT_EFFECT = {"premium": 0.25}
+
+
+class ModeError(ValueError):
+    """A mode or an effect that does not exist; the text names it and what was expected."""
+
+
+class Mode(NamedTuple):
+    """What a market contains.
+
+    `text` is what rows and events carry. Regimes are in the order of parameters.REGIMES: `drift` is
+    the logarithmic drift a day, None for the martingale; `minute_memory` the autocorrelation of
+    minute returns. The premium is a fraction of variance: its mean, the deviation of its daily
+    AR(1), what STRESS takes away, and how far it strays from that within minutes. `impact` as in
+    EFFECTS. `smile` is the width of the smile (eta of the surface). `flawed`: quotes are also stale
+    or crossed, prints wrong, expiries pinned, and trading halts.
+    """
+
+    text: str
+    drift: tuple[float, ...] | None
+    minute_memory: tuple[float, ...]
+    premium_mean: float
+    premium_deviation: float
+    premium_in_stress: float
+    premium_breath: float
+    impact: float
+    smile: float
+    flawed: bool
+
+
+_NULL = Mode(
+    text=NULL,
+    drift=None,
+    minute_memory=(0.0,) * 4,
+    premium_mean=0.0,
+    premium_deviation=0.0,
+    premium_in_stress=0.0,
+    premium_breath=0.0,
+    impact=0.0,
+    smile=1.05,
+    flawed=False,
+)
+_REALISTIC = Mode(
+    text=REALISTIC,
+    drift=(4e-4, 8e-4, 1e-4, -1e-3),
+    minute_memory=(0.0, 0.10, -0.08, 0.03),
+    premium_mean=0.10,
+    premium_deviation=0.12,
+    premium_in_stress=0.25,
+    premium_breath=0.06,
+    impact=0.5,
+    smile=1.7,
+    flawed=True,
+)
+
+
+def mode_of(name: str, effects: dict[str, float] | None = None) -> Mode:
+    """The mode of a name; `effects` (of EFFECTS) only with `planted`, a premium of 0.25 by default.
+
+    Raises ModeError.
+    """
+    if name != PLANTED:
+        if effects:
+            msg = f"mode {name!r} takes no effects, expected mode {PLANTED!r}"
+            raise ModeError(msg)
+        if name == NULL:
+            return _NULL
+        if name == REALISTIC:
+            return _REALISTIC
+        msg = f"{name!r} is not a mode, expected one of {', '.join(NAMES)}"
+        raise ModeError(msg)
+    planted = dict(sorted((effects or _DEFAULT_EFFECT).items()))
+    for effect, size in planted.items():
+        _check_effect(effect, size)
+    told = " ".join(f"{effect}={size!r}" for effect, size in planted.items())
+    return _NULL._replace(
+        text=f"{PLANTED} {told}",
+        premium_mean=planted.get("premium", 0.0),
+        minute_memory=(planted.get("momentum", 0.0),) * 4,
+        impact=planted.get("impact", 0.0),
+    )
+
+
+def _check_effect(effect: str, size: float) -> None:
+    if effect not in EFFECTS:
+        msg = f"{effect!r} is not an effect, expected one of {', '.join(EFFECTS)}"
+        raise ModeError(msg)
+    low, high = _LIMITS[effect]
+    if not (math.isfinite(size) and low <= size <= high):
+        msg = f"effect {effect}={size} is out of range, expected {low} to {high}"
+        raise ModeError(msg)
