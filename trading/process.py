@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from journal.log.manifest import Setting
 
 # Every library the deciding packages import; a test walks their imports.
-LIBRARIES = ("duckdb", "msgspec", "numpy", "orjson", "rfc8785")
+LIBRARIES = ("clarabel", "duckdb", "highspy", "msgspec", "numpy", "orjson", "rfc8785", "scipy")
 # Threads of linear algebra, time zone, and what makes a library choose other instructions.
 VARIABLES = (
     "OPENBLAS_NUM_THREADS",

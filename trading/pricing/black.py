@@ -38,6 +38,7 @@ class VolatilityStatus(StrEnum):
     BAD_INPUT = "BAD_INPUT"  # not finite, or a forward or strike that is not positive
     NO_FORWARD = "NO_FORWARD"
     NO_QUOTE = "NO_QUOTE"  # no two-sided, uncrossed quote at the strike
+    NOT_CONVERGED = "NOT_CONVERGED"  # a price inside its bounds that no step reached
 
 
 class ImpliedVolatility(NamedTuple):

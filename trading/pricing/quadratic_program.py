@@ -1,0 +1,131 @@
+"""The strictly convex quadratic program of a surface, solved by Clarabel: one optimum, cold, with
+every setting that could change its path pinned.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+import clarabel
+import numpy as np
+from scipy.sparse import csc_matrix
+
+from trading.pricing.discrete_law import masses_of_calls
+from trading.pricing.least_squares import UNIT, gram_diagonals, projection
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from trading.pricing.elementary import Array
+    from trading.pricing.least_squares import Shape
+
+TOLERANCE = 1e-9
+LOOSE_TOLERANCE = 1e-7
+SETTINGS: dict[str, str | int | float | bool] = {
+    "direct_solve_method": "qdldl",
+    "max_threads": 1,
+    "max_iter": 100,
+    "presolve_enable": False,
+    "verbose": False,
+}
+
+
+class Solution(NamedTuple):
+    """Masses by expiry, or None when the solver gave up; its word for how it ended, its iterations
+    and the seconds it says it took (for reports: nothing is decided by them).
+    """
+
+    masses: list[Array] | None
+    status: str
+    iterations: int
+    seconds: float
+
+
+def solve(
+    nodes: Array,
+    shapes: Sequence[Sequence[Shape]],
+    near: Sequence[Array],
+    tolerance: float = TOLERANCE,
+) -> Solution:
+    """Minimise the sum of squared rows of all expiries, masses not negative and each expiry in
+    convex order above the one before.
+
+    The solver looks for the distance from `near`, calls at the inner nodes roughly as they will be:
+    its tolerance is relative to the cost, and the cost of nothing at all would drown the rest.
+    """
+    hessian, linear = _objective(shapes, near)
+    constraints, bounds = _constraints(nodes, len(shapes))
+    bounds = bounds - constraints @ np.concatenate(near)
+    settings = clarabel.DefaultSettings()
+    for name, value in SETTINGS.items():
+        setattr(settings, name, value)
+    for name in ("tol_gap_abs", "tol_gap_rel", "tol_feas"):
+        setattr(settings, name, tolerance)
+    cones = [clarabel.NonnegativeConeT(bounds.size)]
+    found = clarabel.DefaultSolver(hessian, linear, constraints, bounds, cones, settings).solve()
+    status = str(found.status)
+    usable = status in {"Solved", "AlmostSolved"}
+    masses = None
+    if usable:
+        masses = _masses(nodes, np.concatenate(near) + np.array(found.x), len(shapes))
+    return Solution(masses, status, int(found.iterations), float(found.solve_time))
+
+
+def _masses(nodes: Array, unknown: Array, expiries: int) -> list[Array]:
+    inner = unknown.reshape(expiries, nodes.size - 2) * UNIT
+    ends = np.full((expiries, 1), 1.0 - nodes[0]), np.zeros((expiries, 1))
+    return [masses_of_calls(nodes, u) for u in np.concatenate((ends[0], inner, ends[1]), axis=1)]
+
+
+def _objective(
+    shapes: Sequence[Sequence[Shape]], near: Sequence[Array]
+) -> tuple[csc_matrix, Array]:
+    """Upper triangle of the block-diagonal Hessian, and the linear term."""
+    data, rows, counts, linear = [], [], [], []
+    for number, parts in enumerate(shapes):
+        diagonals = gram_diagonals(parts)
+        width, size = diagonals.shape[0] - 1, diagonals.shape[1]
+        row = np.arange(size)[:, None] + np.arange(-width, 1)[None, :]
+        inside = row >= 0
+        value = diagonals[np.arange(width, -1, -1)[None, :], np.maximum(row, 0)]
+        data.append(value[inside])
+        rows.append(row[inside] + number * size)
+        counts.append(inside.sum(axis=1))
+        linear.append(-projection(parts, near[number]))
+    starts = np.concatenate(([0], np.add.accumulate(np.concatenate(counts))))
+    total = starts.size - 1
+    matrix = csc_matrix((np.concatenate(data), np.concatenate(rows), starts), shape=(total, total))
+    return matrix, np.concatenate(linear)
+
+
+def _constraints(nodes: Array, expiries: int) -> tuple[csc_matrix, Array]:
+    """Rows whose product with u may not exceed the bounds: masses first, then the order in time."""
+    count, inner = nodes.size, nodes.size - 2
+    gaps = nodes[1:] - nodes[:-1]
+    left, right = UNIT / gaps[:-1], UNIT / gaps[1:]
+    expiry = np.repeat(np.arange(expiries), inner)
+    node = np.tile(np.arange(inner), expiries)
+    order = expiries * count + (expiry - 1) * inner + node
+    row = np.stack(
+        (*(expiry * count + node + shift for shift in range(3)), order, order + inner), axis=1
+    )
+    value = np.stack(
+        (
+            -left[node],
+            (left + right)[node],
+            -right[node],
+            np.full(node.size, -1.0),
+            np.full(node.size, 1.0),
+        ),
+        axis=1,
+    )
+    kept = np.ones(row.shape, dtype=bool)
+    kept[:, 3], kept[:, 4] = expiry > 0, expiry < expiries - 1
+    starts = np.concatenate(([0], np.add.accumulate(kept.sum(axis=1))))
+    height = expiries * count + (expiries - 1) * inner
+    matrix = csc_matrix((value[kept], row[kept], starts), shape=(height, expiry.size))
+    first = 1.0 - nodes[0]
+    bounds = np.zeros(height)
+    bounds[np.arange(expiries) * count] = 1.0 - first / gaps[0]
+    bounds[np.arange(expiries) * count + 1] = first / gaps[0]
+    return matrix, bounds
