@@ -7,22 +7,29 @@ it belongs to, so a worker that was given up cannot write any more.
 
 from __future__ import annotations
 
+import logging
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
+from billiard.exceptions import SoftTimeLimitExceeded
 from django.db import transaction
 from django.db.models import F
+from kombu.exceptions import OperationalError
 
 from journal.models import LongWork
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from datetime import datetime
     from uuid import UUID
 
+    from celery import Task
     from django.contrib.auth.models import User
     from django.db.models import QuerySet
+
+logger = logging.getLogger("brahmastra.long_work")
 
 MAX_ATTEMPTS = 3
 SILENCE = timedelta(seconds=60)  # without a sign of life for so long it has lost its worker
@@ -45,6 +52,12 @@ class WorkLostError(Exception):
 
 class WorkEndedError(Exception):
     """It has ended; there is nothing to stop."""
+
+
+class WorkFinish(Protocol):
+    """Ends an attempt in a state, with what `work_finish` takes."""
+
+    def __call__(self, state: str, **found: Any) -> None: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,6 +158,41 @@ def work_finish(
     if done is not None:
         changed |= {"done": done, "total": done}
     return bool(_ours(row).update(**changed))
+
+
+@contextmanager
+def work_attempt(
+    *, row: LongWork, noun: str, now: Callable[[], datetime], overdue: str = FAILED
+) -> Iterator[WorkFinish]:
+    """Carry out a claimed attempt: the body says what came of it. One that is stopped, takes too
+    long (it ends `overdue`) or breaks is ended here; one that was lost writes nothing. `noun` is
+    what people call it.
+    """
+
+    def finish(state: str, **found: Any) -> None:
+        work_finish(row=row, state=state, now=now(), **found)
+
+    try:
+        yield finish
+    except WorkLostError:
+        logger.warning("%s %s attempt %d: another has it", noun, row.pk, row.attempt)
+    except WorkStoppedError:
+        finish(STOPPED)
+    except SoftTimeLimitExceeded:
+        finish(overdue, error=f"it took longer than a {noun} may")
+    except Exception as error:
+        finish(FAILED, error=f"the {noun} broke: {type(error).__name__}: {error}")
+        raise
+
+
+def work_send(*, task: Task, noun: str, argument: str, work_id: UUID) -> None:
+    """Send the id of work to a worker as the task's `argument`; a queue that does not answer keeps
+    it waiting, and the reaper sends it again.
+    """
+    try:
+        task.apply_async(kwargs={argument: str(work_id)}, task_id=str(work_id))
+    except OperationalError as error:
+        logger.warning("%s %s waits: the queue does not answer (%s)", noun, work_id, error)
 
 
 def works_reap(*, model: type[LongWork], now: datetime, send: Callable[[UUID], None]) -> list[UUID]:

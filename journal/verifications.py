@@ -4,12 +4,8 @@
 
 from __future__ import annotations
 
-import logging
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
-
-from billiard.exceptions import SoftTimeLimitExceeded
-from kombu.exceptions import OperationalError
 
 from journal.log.errors import TamperedError
 from journal.log.head import read_head
@@ -18,12 +14,11 @@ from journal.log.status import UNREADABLE, file_statuses, without_directory
 from journal.log.verification import verify_range
 from journal.long_work import (
     WorkEndedError,
-    WorkLostError,
     WorkReporter,
-    WorkStoppedError,
+    work_attempt,
     work_claim,
-    work_finish,
     work_request,
+    work_send,
     work_stop,
     works_reap,
 )
@@ -38,8 +33,7 @@ if TYPE_CHECKING:
 
     from django.contrib.auth.models import User
 
-logger = logging.getLogger("brahmastra.journal")
-
+NOUN = "verification"
 WHOLE = "whole session"
 
 State = RangeVerification.State
@@ -125,32 +119,20 @@ def range_verification_execute(*, verification_id: UUID, means: VerifierMeans) -
     if row is None:
         return
     directory = session_directory(means.var_dir, row.session)
-
-    def finish(state: RangeVerification.State, **found: Any) -> None:
-        work_finish(row=row, state=state, now=means.now(), **found)
-
-    try:
-        verified = verify_range(
-            directory,
-            first_line=None if row.whole else row.first_line,
-            last_line=None if row.whole else row.last_line,
-            progress=WorkReporter(row, means.clock, means.now).tell,
-        )
-    except WorkLostError:
-        logger.warning("verification %s attempt %d: another has it", row.pk, row.attempt)
-    except WorkStoppedError:
-        finish(State.STOPPED)
-    except SoftTimeLimitExceeded:
-        finish(State.FAILED, error="it took longer than a verification may")
-    except TamperedError as error:
-        finish(State.BROKEN, result=_contradiction(error))
-    except UNREADABLE as error:
-        finish(State.FAILED, error=without_directory(error, directory))
-    except Exception as error:
-        finish(State.FAILED, error=f"the verification broke: {type(error).__name__}: {error}")
-        raise
-    else:
-        finish(State.HOLDS, result=asdict(verified), done=verified.lines)
+    with work_attempt(row=row, noun=NOUN, now=means.now) as finish:
+        try:
+            verified = verify_range(
+                directory,
+                first_line=None if row.whole else row.first_line,
+                last_line=None if row.whole else row.last_line,
+                progress=WorkReporter(row, means.clock, means.now).tell,
+            )
+        except TamperedError as error:
+            finish(State.BROKEN, result=_contradiction(error))
+        except UNREADABLE as error:
+            finish(State.FAILED, error=without_directory(error, directory))
+        else:
+            finish(State.HOLDS, result=asdict(verified), done=verified.lines)
 
 
 def range_verifications_reap(*, now: datetime) -> list[UUID]:
@@ -216,9 +198,6 @@ def _contradiction(error: TamperedError) -> dict[str, Any]:
 def _send_verification(verification_id: UUID) -> None:
     from journal.tasks import range_verification_task
 
-    try:
-        range_verification_task.apply_async(
-            kwargs={"verification_id": str(verification_id)}, task_id=str(verification_id)
-        )
-    except OperationalError as error:
-        logger.warning("verification %s waits: the queue is silent (%s)", verification_id, error)
+    work_send(
+        task=range_verification_task, noun=NOUN, argument="verification_id", work_id=verification_id
+    )

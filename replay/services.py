@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-import logging
 from dataclasses import asdict, dataclass
 from hashlib import sha256
-from typing import TYPE_CHECKING, Any
-
-from billiard.exceptions import SoftTimeLimitExceeded
-from kombu.exceptions import OperationalError
+from typing import TYPE_CHECKING
 
 from journal.log.canonical import canonical_bytes
 from journal.log.errors import LogError
@@ -16,12 +12,11 @@ from journal.log.head import Head, read_head
 from journal.log.session import existing_session_directory, session_directory, session_names
 from journal.long_work import (
     WorkEndedError,
-    WorkLostError,
     WorkReporter,
-    WorkStoppedError,
+    work_attempt,
     work_claim,
-    work_finish,
     work_request,
+    work_send,
     work_stop,
     works_reap,
 )
@@ -39,8 +34,7 @@ if TYPE_CHECKING:
 
     from django.contrib.auth.models import User
 
-logger = logging.getLogger("brahmastra.replay")
-
+NOUN = "replay"
 MAX_TIMES = 9
 
 State = ReplayRun.State
@@ -123,39 +117,28 @@ def replay_run_execute(*, run_id: UUID, means: Means) -> None:
     run = work_claim(model=ReplayRun, work_id=run_id, now=means.now())
     if run is None:
         return
-
-    def finish(state: ReplayRun.State, **found: Any) -> None:
-        work_finish(row=run, state=state, now=means.now(), **found)
-
-    try:
-        result = replay_session(
-            existing_session_directory(means.var_dir, run.session),
-            times=run.times,
-            end=Head(**run.end),
-            code_version=code_version(),
-            present=process_facts(means.environment),
-            workshop=Workshop(
-                workers=means.workers,
-                environment=means.environment,
-                scratch=means.scratch,
-                clock=means.clock,
-                progress=WorkReporter(run, means.clock, means.now).tell,
-            ),
-        )
-    except WorkLostError:
-        logger.warning("replay %s attempt %d: another has it", run.pk, run.attempt)
-    except WorkStoppedError:
-        finish(State.STOPPED)
-    except SoftTimeLimitExceeded:
-        finish(State.TIMED_OUT, error="it took longer than a replay may")
-    except LogError as error:
-        finish(State.FAILED, error=str(error))
-    except Exception as error:
-        finish(State.FAILED, error=f"the replay broke: {type(error).__name__}: {error}")
-        raise
-    else:
-        state = State.SUCCEEDED if result.identical else State.DIVERGED
-        finish(state, result=result.to_data(), done=result.events * len(result.ways))
+    attempt = work_attempt(row=run, noun=NOUN, now=means.now, overdue=State.TIMED_OUT)
+    with attempt as finish:
+        try:
+            result = replay_session(
+                existing_session_directory(means.var_dir, run.session),
+                times=run.times,
+                end=Head(**run.end),
+                code_version=code_version(),
+                present=process_facts(means.environment),
+                workshop=Workshop(
+                    workers=means.workers,
+                    environment=means.environment,
+                    scratch=means.scratch,
+                    clock=means.clock,
+                    progress=WorkReporter(run, means.clock, means.now).tell,
+                ),
+            )
+        except LogError as error:
+            finish(State.FAILED, error=str(error))
+        else:
+            state = State.SUCCEEDED if result.identical else State.DIVERGED
+            finish(state, result=result.to_data(), done=result.events * len(result.ways))
 
 
 def replay_runs_reap(*, now: datetime) -> list[UUID]:
@@ -176,7 +159,4 @@ def _checked_times(times: str | int) -> int:
 def _send(run_id: UUID) -> None:
     from replay.tasks import replay_run_task
 
-    try:
-        replay_run_task.apply_async(kwargs={"run_id": str(run_id)}, task_id=str(run_id))
-    except OperationalError as error:
-        logger.warning("replay %s waits: the queue does not answer (%s)", run_id, error)
+    work_send(task=replay_run_task, noun=NOUN, argument="run_id", work_id=run_id)

@@ -28,8 +28,9 @@ from replay.services import (
 if TYPE_CHECKING:
     from django.http import HttpRequest, HttpResponse
 
-STARTERS = (Role.OPERATOR, Role.COMPLIANCE)
-_FACE = WorkFace(
+# Who may have a session replayed.
+ASKERS = (Role.OPERATOR, Role.COMPLIANCE)
+_REPLAY = WorkFace(
     noun="replay",
     counted="events",
     beginning="Checking the log's chain",
@@ -46,7 +47,7 @@ def runs(request: HttpRequest) -> HttpResponse:
 
 
 @require_POST
-@role_required(*STARTERS)
+@role_required(*ASKERS)
 def start(request: HttpRequest) -> HttpResponse:
     """Ask for a replay; to its page, or back to the list with the reason why not."""
     try:
@@ -75,7 +76,7 @@ def run_detail(request: HttpRequest, run_id: UUID) -> HttpResponse:
     fragment = request.htmx and not request.htmx.history_restore_request
     context = work_context(
         row=run,
-        face=_FACE,
+        face=_REPLAY,
         url=reverse("replay:run-detail", args=[run_id]),
         stop_url=reverse("replay:stop", args=[run_id]),
         may_stop=_may_start(request),
@@ -88,7 +89,7 @@ def run_detail(request: HttpRequest, run_id: UUID) -> HttpResponse:
 
 
 @require_POST
-@role_required(*STARTERS)
+@role_required(*ASKERS)
 def stop(request: HttpRequest, run_id: UUID) -> HttpResponse:
     """Ask a run to stop."""
     try:
@@ -115,4 +116,4 @@ def _list(request: HttpRequest, *, error: str = "", status: int = 200) -> HttpRe
 
 
 def _may_start(request: HttpRequest) -> bool:
-    return not roles_of(request.user).isdisjoint(STARTERS)
+    return not roles_of(request.user).isdisjoint(ASKERS)

@@ -230,7 +230,7 @@ def test_a_queue_that_does_not_answer_leaves_it_waiting(
     assert len(callbacks) == 1
     row.refresh_from_db()
     assert row.state == State.QUEUED
-    assert "the queue is silent (connection refused)" in caplog.text
+    assert "the queue does not answer (connection refused)" in caplog.text
 
 
 # --- carried out ----------------------------------------------------------------------------------

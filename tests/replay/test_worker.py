@@ -75,6 +75,25 @@ def await_row(run: ReplayRun, what: Callable[[ReplayRun], bool], log: Path) -> R
     pytest.fail(f"{run.state} {run.done}/{run.total} {run.error}\n" + "\n".join(said))
 
 
+def await_ways(worker: subprocess.Popen[bytes], log: Path) -> list[psutil.Process]:
+    """Return the ways a worker has begun, as soon as there is one."""
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while time.monotonic() < deadline:
+        ways = [member for member in members_of(worker.pid) if is_way(member)]
+        if ways:
+            return ways
+        time.sleep(0.01)
+    said = children.last_lines(log.parent.parent / "worker.log", 30)
+    pytest.fail("no way was begun\n" + "\n".join(said))
+
+
+def is_way(process: psutil.Process) -> bool:
+    try:
+        return "replay.day_process" in " ".join(process.cmdline())
+    except psutil.NoSuchProcess:
+        return False
+
+
 @pytest.fixture(autouse=True)
 def empty_queue() -> None:
     """Take away what tests before this one have left in the queue."""
@@ -97,11 +116,9 @@ def test_a_worker_killed_in_mid_run_changes_nothing_in_the_result(
     # 1. A worker is in the middle of a run.
     run = ask(operator, log, times=9, now=timezone.now())
     with worker(log) as first:
-        await_row(run, lambda row: 0 < row.done < row.total, log)
+        ways = await_ways(first, log)
         # 2. It dies without a word, with all its processes but the ways themselves.
-        everyone = members_of(first.pid)
-        ways = [p for p in everyone if "replay.day_process" in " ".join(p.cmdline())]
-        for member in everyone:
+        for member in members_of(first.pid):
             if member not in ways:
                 os.kill(member.pid, signal.SIGKILL)
         first.wait()
