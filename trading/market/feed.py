@@ -9,14 +9,22 @@ its cadence has a gap, which is told when that time is up.
 
 from __future__ import annotations
 
-from datetime import date, time, timedelta
+from datetime import date
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from journal.log.manifest import DataFile
-from trading.market.calendar import CalendarError, calendar, instant_us, session_hours
+from trading.market.calendar import CalendarError, calendar, session_hours
 from trading.market.feeds.assembly import Assembly, Bar, Print
-from trading.market.feeds.chains import LEGS, ordered, snapshots
+from trading.market.feeds.chains import snapshots
+from trading.market.feeds.day_sources import (
+    BARS,
+    chain_rows,
+    chain_sources,
+    entries_of_day,
+    frame_source,
+    span_of_day,
+)
 from trading.market.feeds.end_of_day import (
     FUTURES,
     closes_of_day,
@@ -46,9 +54,6 @@ FeedItem = MarketFrame | MarketStatus
 DEFAULT_EXPIRIES = 4
 DEFAULT_STRIKES_EACH_SIDE = 30
 _PRINT_CADENCE_US = 60_000_000
-_CHAIN_CADENCE_US = 60_000_000  # of a collection that states none
-_BARS = {"spot_bars": "spot", "future_bars": "future"}
-_SOURCES = (CHAIN_SNAPSHOTS, *_BARS, "vix", "prints", "market_status")
 
 
 class _Observation(NamedTuple):
@@ -171,7 +176,7 @@ def files_of_days(
         )
         for day in days
         for entry in (
-            _all_of(_entries_of_day(guard, underlyings, day))
+            _all_of(entries_of_day(guard, underlyings, day))
             if day in seen
             else _record_entries_of(guard, day)
         )
@@ -185,60 +190,14 @@ def _all_of(entries: dict[str, list[Entry]]) -> list[Entry]:
 
 def _record_entries_of(guard: TimeGuard, day: date) -> list[Entry]:
     """The end-of-day files of a decision day: those known on it and those its orders fill from."""
-    first, _ = _span(day)
-    _, past = _span(calendar().next_market_day(day))
+    first, _ = span_of_day(day)
+    _, past = span_of_day(calendar().next_market_day(day))
     entries = [*record_entries(guard), *guard.entries(FUTURES), *guard.entries("vix")]
     return [
         entry
         for entry in entries
         if entry.ranges["available_at"][0] < past and entry.ranges["available_at"][1] >= first
     ]
-
-
-def _span(day: date) -> tuple[int, int]:
-    return instant_us(day, time(0)), instant_us(day + timedelta(days=1), time(0))
-
-
-def _entries_of_day(
-    guard: TimeGuard, underlyings: Sequence[str], day: date
-) -> dict[str, list[Entry]]:
-    """The entries a day is made of, by category. A day is of one market: where chains were recorded
-    nothing generated is mixed in, and the other way round.
-    """
-    first, past = _span(day)
-    chains = [
-        entry
-        for entry in guard.entries(CHAIN_SNAPSHOTS)
-        if any(day.isoformat() in entry.days.get(name, ()) for name in underlyings)
-    ]
-    synthetic = bool(chains) and all(entry.source.synthetic for entry in chains)
-    found = {
-        category: [
-            entry
-            for entry in guard.entries(category)
-            if entry.source.synthetic == synthetic
-            and entry.ranges["available_at"][0] < past
-            and entry.ranges["available_at"][1] >= first
-        ]
-        for category in _SOURCES[1:]
-    }
-    found[CHAIN_SNAPSHOTS] = _closest(e for e in chains if e.source.synthetic == synthetic)
-    return found
-
-
-def _closest(chains: Iterable[Entry]) -> list[Entry]:
-    """Of several collections of one day's chains the one that looked most often; two are never
-    mixed, because a frame between two of theirs would be of neither.
-    """
-    by_name: dict[str, list[Entry]] = {}
-    for entry in chains:
-        by_name.setdefault(entry.source.name, []).append(entry)
-    if not by_name:
-        return []
-    return min(
-        by_name.values(),
-        key=lambda group: (group[0].cadence_us or _CHAIN_CADENCE_US, group[0].source.name),
-    )
 
 
 class _Day:
@@ -248,7 +207,7 @@ class _Day:
         self._guard = guard
         self._underlyings = [name for name in UNDERLYINGS if name in underlyings]
         self._day = day
-        self._entries = _entries_of_day(guard, underlyings, day)
+        self._entries = entries_of_day(guard, underlyings, day)
         self._assemblies = {name: Assembly(name) for name in self._underlyings}
 
     def items(self, expiries: int, strikes_each_side: int) -> Iterator[FeedItem]:
@@ -307,7 +266,7 @@ class _Day:
         *,
         in_order: bool = True,
     ) -> Columns:
-        first, past = _span(self._day)
+        first, past = span_of_day(self._day)
         entries = self._entries[category]
         if not entries:
             return {}
@@ -323,36 +282,17 @@ class _Day:
 
     def _chains(self, expiries: int, strikes_each_side: int) -> Iterator[_Observation]:
         entries = self._entries[CHAIN_SNAPSHOTS]
-        names = ", ".join(f"'{name}'" for name in self._underlyings)
-        digests = ", ".join(f"'{entry.source.digest}'" for entry in entries)
-        columns = self._columns(
-            CHAIN_SNAPSHOTS,
-            (
-                "available_at",
-                "as_of",
-                "exchange_stamp",
-                "collection_stamp",
-                "expiry",
-                "strike_paise",
-                "spot_paise",
-                f"list_position([{names}], underlying) - 1 AS underlying_index",
-                f"list_position([{digests}], source_digest) - 1 AS source_index",
-                *LEGS,
-            ),
-            {"underlying": tuple(self._underlyings)},
-            in_order=False,
-        )
+        first, past = span_of_day(self._day)
+        columns = chain_rows(self._guard, entries, self._underlyings, from_us=first, past_us=past)
         if not columns:
             return
-        columns = ordered(columns)
-        sources = [_frame_source(entry) for entry in entries]
-        cadences = [entry.cadence_us or _CHAIN_CADENCE_US for entry in entries]
+        sources, cadences = chain_sources(entries)
         for index, snapshot in snapshots(columns, sources, cadences, expiries, strikes_each_side):
             assembly = self._assemblies[self._underlyings[index]]
             yield _observed(snapshot.available_at, 2, assembly.take_chain, snapshot)
 
     def _bars(self) -> Iterator[_Observation]:
-        for category, name in _BARS.items():
+        for category, name in BARS.items():
             expiry = ("expiry",) if name == "future" else ()
             rows = as_rows(
                 self._columns(
@@ -369,7 +309,7 @@ class _Day:
                     {"underlying": tuple(self._underlyings), "interval": ("1m", "5m")},
                 )
             )
-            sources = {e.source.digest: _frame_source(e) for e in self._entries[category]}
+            sources = {e.source.digest: frame_source(e) for e in self._entries[category]}
             for underlying, bars in by_underlying(rows).items():
                 for row in self._nearest_and_finest(bars):
                     bar = _bar(row, sources[row["source_digest"]])
@@ -524,15 +464,3 @@ def _underlying_of(instrument: str, underlyings: Sequence[str]) -> str | None:
         if rest != instrument and not rest[:1].isalpha():
             return name
     return None
-
-
-def _frame_source(entry: Entry) -> FrameSource:
-    source = entry.source
-    return FrameSource(
-        name=source.name,
-        digest=source.digest,
-        synthetic=source.synthetic,
-        seed=source.seed,
-        generator_version=source.generator_version,
-        mode=source.mode,
-    )

@@ -35,6 +35,7 @@ class Omission(StrEnum):
     IN_THE_MONEY = "IN_THE_MONEY"  # the other right of the strike says the same with less money
     MISSING = "MISSING"  # neither side is quoted
     ONE_SIDED = "ONE_SIDED"
+    NO_VOLUME = "NO_VOLUME"  # not traded today
     CROSSED = "CROSSED"  # bid above ask; a locked quote is used
     DUPLICATE = "DUPLICATE"  # a second quote of the strike and right
     NO_VALUE = "NO_VALUE"  # a mid no option can have: worth nothing, or more than its bound
@@ -56,7 +57,8 @@ class ExpiryQuotes:
     """One expiry's quotes in money, a row an option; not a number where nothing is quoted.
 
     `forward`, `tick` and prices share a unit; `discount` is the factor that brings money of the
-    expiry to today, `years` the time to it in years of 365 days.
+    expiry to today, `years` the time to it in years of 365 days. `traded` says which options
+    traded; without it all count as if they had.
     """
 
     expiry: str
@@ -68,6 +70,7 @@ class ExpiryQuotes:
     is_call: Booleans
     bid: Array
     ask: Array
+    traded: Booleans | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -198,7 +201,7 @@ def _usable(
 
 
 def _chosen(quotes: ExpiryQuotes, omitted: Counter[Omission]) -> np.ndarray:
-    """Rows out of the money that are quoted on both sides and not crossed."""
+    """Rows out of the money that are quoted on both sides, not crossed, and traded."""
     out = np.where(quotes.is_call, quotes.strike >= quotes.forward, quotes.strike < quotes.forward)
     has_bid, has_ask = np.isfinite(quotes.bid), np.isfinite(quotes.ask)
     both = out & has_bid & has_ask
@@ -207,7 +210,11 @@ def _chosen(quotes: ExpiryQuotes, omitted: Counter[Omission]) -> np.ndarray:
     omitted[Omission.MISSING] += int((out & ~has_bid & ~has_ask).sum())
     omitted[Omission.ONE_SIDED] += int((out & (has_bid ^ has_ask)).sum())
     omitted[Omission.CROSSED] += int(crossed.sum())
-    return np.flatnonzero(both & ~crossed)
+    good = both & ~crossed
+    if quotes.traded is not None:
+        omitted[Omission.NO_VOLUME] += int((good & ~quotes.traded).sum())
+        good &= quotes.traded
+    return np.flatnonzero(good)
 
 
 def _at_the_money(log_k: Array, variance: Array) -> float:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from argparse import ArgumentTypeError
-from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,8 +9,9 @@ import msgspec
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
+from trading.management.moments import moment_us
 from trading.management.synth_arguments import add_synth_arguments, synth_arguments
-from trading.market.calendar import CalendarError, instant_us, ist_date
+from trading.market.calendar import CalendarError, ist_date
 from trading.market.category_reference import category_reference
 from trading.market.importers import ImportRefusedError
 from trading.market.selectors import (
@@ -48,7 +47,7 @@ class Command(BaseCommand):
         )
         importing.add_argument(
             "--known-at",
-            type=_moment,
+            type=moment_us,
             metavar="TIME",
             help="IST; when files that do not say it themselves were known",
         )
@@ -163,17 +162,6 @@ def _held(category: HeldCategory) -> str:
         )
     ]
     return ", ".join((f"{category.rows} rows", *spans, f"{len(category.sources)} sources"))
-
-
-def _moment(text: str) -> int:
-    try:
-        moment = datetime.fromisoformat(text)
-    except ValueError:
-        moment = None
-    if moment is None or moment.tzinfo is not None:
-        msg = f"{text!r} is not a moment in IST, expected YYYY-MM-DDTHH:MM:SS"
-        raise ArgumentTypeError(msg)
-    return instant_us(moment.date(), moment.time())
 
 
 def _counted(counts: dict[str, Any]) -> str:

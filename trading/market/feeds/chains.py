@@ -94,8 +94,8 @@ def snapshots(
     columns: Columns,
     sources: Sequence[FrameSource],
     cadences: Sequence[int],
-    expiries: int,
-    strikes_each_side: int,
+    expiries: int | None,
+    strikes_each_side: int | None,
     *,
     closes: bool = False,
 ) -> Iterator[tuple[int, ChainSnapshot]]:
@@ -103,7 +103,8 @@ def snapshots(
 
     A snapshot holds the nearest `expiries` that have not expired and have a parity forward, each
     with the strike nearest that forward and up to `strikes_each_side` on either side of it. With
-    `closes` the forward is made of closing prices, where there are no quotes.
+    None for these it holds every expiry that has not expired, also without a forward, or every
+    strike. With `closes` the forward is made of closing prices, where there are no quotes.
     """
     frame_keys = [
         columns[name] for name in ("available_at", "as_of", "underlying_index", "source_index")
@@ -145,8 +146,8 @@ def _windows(
     parity: _Parity,
     frame_keys: Sequence[np.ndarray[Any, np.dtype[Any]]],
     starts: Integers,
-    expiries: int,
-    strikes_each_side: int,
+    expiries: int | None,
+    strikes_each_side: int | None,
 ) -> list[list[_Window]]:
     """For each frame the expiries it shows, ascending, and which of their strikes."""
     length = len(parity.strike)
@@ -172,11 +173,14 @@ def _windows(
         if len(windows[frame]) == expiries or expiry_times[expiry] <= frame_times[frame]:
             continue
         forward = _forward(parity, low, high)
-        if forward.forward_paise is not None:
+        if forward.forward_paise is None and expiries is not None:
+            continue
+        first, past = 0, high - low
+        if forward.forward_paise is not None and strikes_each_side is not None:
             first, past = _around(parity.strike[low:high], forward.forward_paise, strikes_each_side)
-            windows[frame].append(
-                _Window(low + first, low + past, expiry, expiry_times[expiry], forward)
-            )
+        windows[frame].append(
+            _Window(low + first, low + past, expiry, expiry_times[expiry], forward)
+        )
     return windows
 
 

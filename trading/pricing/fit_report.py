@@ -1,0 +1,181 @@
+"""What a fit of a market frame amounts to: how well each expiry is met, what was left out and why,
+what the solver did, whether anything on the surface could be arbitraged.
+
+Volatilities are fractions a year of 365 days, prices and forwards paise, errors are in spreads of
+the quote (floored as the profile says) and absolute.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+import msgspec
+import numpy as np
+
+from trading.pricing.arbitrage import ArbitrageCheck, arbitrage_check
+from trading.pricing.surface import variance_at_the_money
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from trading.pricing.chain_quotes import ChainExpiry
+    from trading.pricing.fitting import Fit, QuoteFit
+    from trading.pricing.slice import Slice
+
+
+class ForwardReport(msgspec.Struct, frozen=True):
+    """The parity forward of an expiry and how good it is (`parity_fit.ParityFit`)."""
+
+    forward_paise: float
+    discount: float
+    residual_paise: float
+    error_paise: float
+    pairs_used: int
+    pairs_offered: int
+    crossed_paise: float
+
+
+class QuotesReport(msgspec.Struct, frozen=True):
+    """How quotes are met: how many, inside bid and ask, inside their tolerance (a tick, or 0.10
+    volatility points if that is more), and how far from the mids.
+    """
+
+    count: int
+    inside: int
+    tolerated: int
+    median_error: float | None
+    p95_error: float | None
+    largest_error: float | None
+
+
+class ExpiryReport(msgspec.Struct, frozen=True):
+    """One expiry. A refused one has its reason and no figures of a fit; without a forward there is
+    none.
+    """
+
+    expiry: str
+    expires_at_us: int
+    years: float
+    refusal: str | None
+    forward: ForwardReport | None
+    quotes: QuotesReport | None
+    omitted: dict[str, int]
+    at_the_money_volatility: float | None
+
+
+class SolverReport(msgspec.Struct, frozen=True):
+    """What the solver did. `rung` is the step of the fallback ladder that gave the surface."""
+
+    status: str
+    rung: str | None
+    iterations: int
+    solver_seconds: float
+    fit_seconds: float
+
+
+class FitReport(msgspec.Struct, frozen=True):
+    """A fit, or why there is no surface (`refusal`)."""
+
+    profile: str
+    method: str
+    eta: float | None
+    halvings: int
+    refusal: str | None
+    digest: str | None
+    nodes: int
+    quotes: QuotesReport
+    solver: SolverReport
+    arbitrage: ArbitrageCheck | None
+    expiries: tuple[ExpiryReport, ...]
+
+    @property
+    def fitted(self) -> int:
+        """How many expiries the surface has."""
+        return sum(expiry.refusal is None for expiry in self.expiries)
+
+
+def fit_report(chain: Sequence[ChainExpiry], fit: Fit, *, fit_seconds: float) -> FitReport:
+    """Describe the fit of a chain, which took so many seconds by the clock of whoever asked."""
+    surface = fit.surface
+    fits = {f.quotes.expiry: f for f in fit.quote_fits}
+    slices: dict[str, Slice] = {}
+    if surface is not None:
+        slices = {name: surface.expiry(i) for i, name in enumerate(surface.expiries)}
+    return FitReport(
+        profile=fit.profile.name,
+        method=str(fit.method),
+        eta=surface.eta if surface else None,
+        halvings=fit.halvings,
+        refusal=str(fit.refusal) if fit.refusal else None,
+        digest=surface.digest if surface else None,
+        nodes=int(surface.nodes.size) if surface else 0,
+        quotes=_quotes(fit.quote_fits),
+        solver=SolverReport(
+            status=fit.solver_status,
+            rung=str(fit.rung) if fit.rung else None,
+            iterations=fit.iterations,
+            solver_seconds=fit.solver_seconds,
+            fit_seconds=fit_seconds,
+        ),
+        arbitrage=arbitrage_check(surface) if surface else None,
+        expiries=tuple(
+            _expiry(each, fit, fits.get(each.expiry), slices.get(each.expiry)) for each in chain
+        ),
+    )
+
+
+def at_the_money_volatility(law: Slice) -> float:
+    """The Black-76 volatility of the option struck at the forward."""
+    return math.sqrt(variance_at_the_money(law.at_the_money()) / law.years)
+
+
+def _expiry(
+    expiry: ChainExpiry, fit: Fit, quote_fit: QuoteFit | None, law: Slice | None
+) -> ExpiryReport:
+    refusal = fit.refused.get(expiry.expiry)
+    if refusal is None and law is None:
+        refusal_text: str | None = str(fit.refusal)
+    else:
+        refusal_text = None if refusal is None else str(refusal)
+    omitted = quote_fit.quotes.omitted if quote_fit else {}
+    return ExpiryReport(
+        expiry=expiry.expiry,
+        expires_at_us=expiry.expires_at_us,
+        years=expiry.quotes.years,
+        refusal=refusal_text,
+        forward=_forward(expiry),
+        quotes=_quotes([quote_fit]) if quote_fit else None,
+        omitted={str(reason): count for reason, count in omitted.items()},
+        at_the_money_volatility=at_the_money_volatility(law) if law else None,
+    )
+
+
+def _forward(expiry: ChainExpiry) -> ForwardReport | None:
+    parity = expiry.parity
+    if parity is None:
+        return None
+    return ForwardReport(
+        forward_paise=parity.forward,
+        discount=parity.discount,
+        residual_paise=parity.residual,
+        error_paise=parity.error,
+        pairs_used=parity.used,
+        pairs_offered=parity.offered,
+        crossed_paise=parity.crossed,
+    )
+
+
+def _quotes(fits: Sequence[QuoteFit]) -> QuotesReport:
+    count = sum(f.quotes.count for f in fits)
+    if not count:
+        return QuotesReport(0, 0, 0, None, None, None)
+    errors = np.abs(np.concatenate([f.error for f in fits]))
+    return QuotesReport(
+        count=count,
+        inside=sum(int(np.count_nonzero(f.inside())) for f in fits),
+        tolerated=count - sum(f.missed for f in fits),
+        median_error=float(np.median(errors)),
+        p95_error=float(np.percentile(errors, 95)),
+        largest_error=float(errors.max()),
+    )
