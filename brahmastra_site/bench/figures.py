@@ -34,6 +34,7 @@ from brahmastra_site.bench.mirror_figures import (
     mirroring_a_session,
     mirroring_small_events,
 )
+from brahmastra_site.bench.risk_figures import deciding
 from brahmastra_site.bench.synthetic_figures import making_a_market
 from journal.log.canonical import canonical_bytes
 from journal.log.reader import read_file, read_session
@@ -237,4 +238,5 @@ FIGURES = (
     building_frames,
     making_a_market,
     building_two_expiries,
+    deciding,
 )

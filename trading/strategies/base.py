@@ -14,6 +14,23 @@ GUARD_BAND = 1e-9  # of a condition's scale: nearer to the threshold than this c
 
 
 @dataclass(frozen=True, slots=True)
+class Declaration:
+    """What a strategy says of itself before it may trade.
+
+    `inputs` are those whose age and state gate 4 holds it to. Without `needs_toxicity` a VPIN that
+    is not known stops nothing, one that is known and toxic does; `regimes` are the labels it trades
+    in, None any; without `needs_fair_value` its prices are held to the market's alone.
+    """
+
+    name: str
+    holds_overnight: bool
+    inputs: tuple[str, ...]
+    needs_toxicity: bool
+    regimes: frozenset[str] | None
+    needs_fair_value: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Condition:
     """A threshold on one number; `direction` +1 wants value ≥ threshold, −1 value ≤ threshold;
     `scale` is what a unit of distance means.

@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from trading.execution.orders import Contract, Side
-from trading.strategies.base import Condition, Evaluation, LegPlan
+from trading.strategies.base import Condition, Declaration, Evaluation, LegPlan
 
 if TYPE_CHECKING:
     from trading.features.implied import AtmImplied
@@ -18,6 +18,15 @@ if TYPE_CHECKING:
 NAME = "S4"
 STRUCTURE = "ATM_STRADDLE"
 NO_INTRADAY = "NO_INTRADAY"
+# The trial form reads quotes of the chain alone: no print feed, no regime, no surface.
+DECLARATION = Declaration(
+    name=NAME,
+    holds_overnight=True,
+    inputs=("chain",),
+    needs_toxicity=False,
+    regimes=None,
+    needs_fair_value=False,
+)
 
 
 def evaluate(
