@@ -17,6 +17,7 @@ SERVERLESS = {
     "log",
     "kill",
     "market",
+    "surface",
     "replay",
     "help",
     "version",

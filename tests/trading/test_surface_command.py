@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from io import StringIO
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from django.core.management import CommandError, call_command
 
+from brahmastra_site.launcher.environment import REPOSITORY, child_environment
 from tests.market_rows import at, chain_rows, store_rows
 from tests.trading.conftest import DAY
 
@@ -47,6 +50,11 @@ def test_the_report_of_a_fit(market: None) -> None:
         assert expiry["quotes"]["tolerated"] >= 0.9 * expiry["quotes"]["count"] > 10
         assert expiry["omitted"]["IN_THE_MONEY"] > 0
         assert 0.05 < expiry["at_the_money_volatility"] < 0.5
+        density = expiry["density"]
+        assert max(map(abs, density["mass"].values())) < 1e-8
+        assert 0.5 < density["quoted_variance"] <= 1.0
+        assert density["lower_shortfall"] < 1.0 < density["upper_shortfall"]
+        assert density["truncated"] is (density["coverage"]["deviations_above"] < 2.5)
     assert fit["quotes"]["count"] == sum(e["quotes"]["count"] for e in fit["expiries"])
     # 3. How it was found, and that nothing on it can be arbitraged.
     assert (fit["profile"], fit["method"], fit["eta"]) == ("market", "qp", 0.1)
@@ -113,6 +121,14 @@ def test_what_is_wrong_is_one_line(
         surface(*arguments)
     assert complaint in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+def test_it_needs_no_server(synthetic_var: Path, tmp_path: Path) -> None:
+    (tmp_path / "market").symlink_to(synthetic_var / "market")
+    words = ("manage.py", "surface", f"--at={NOON}", "--underlying=NIFTY", "--profile=fast")
+    environment = child_environment({"VAR_DIR": str(tmp_path)})
+    subprocess.run([sys.executable, *words], cwd=REPOSITORY, env=environment, check=True)
+    assert not (tmp_path / "postgres").exists()
 
 
 def test_an_empty_store_says_how_to_fill_it(var_dir: Path) -> None:

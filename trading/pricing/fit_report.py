@@ -14,6 +14,18 @@ import msgspec
 import numpy as np
 
 from trading.pricing.arbitrage import ArbitrageCheck, arbitrage_check
+from trading.pricing.density import (
+    Coverage,
+    MassCheck,
+    coverage,
+    log_moments,
+    lower_shortfall,
+    mass_check,
+    model_free_variance,
+    upper_shortfall,
+    variance_contracts,
+    variance_strip,
+)
 from trading.pricing.surface import variance_at_the_money
 
 if TYPE_CHECKING:
@@ -22,6 +34,9 @@ if TYPE_CHECKING:
     from trading.pricing.chain_quotes import ChainExpiry
     from trading.pricing.fitting import Fit, QuoteFit
     from trading.pricing.slice import Slice
+
+
+TAIL = 0.05  # the probability of the tails whose means are told
 
 
 class ForwardReport(msgspec.Struct, frozen=True):
@@ -49,6 +64,29 @@ class QuotesReport(msgspec.Struct, frozen=True):
     largest_error: float | None
 
 
+class DensityReport(msgspec.Struct, frozen=True):
+    """What the law of an expiry says (`density`), and how far its quotes carry it.
+
+    `quoted_variance` is the share of the model-free variance that lies between the outermost
+    quotes, `tail_below` and `tail_above` the probabilities of ending beyond them; skewness and
+    kurtosis are of the logarithm; `quoted_skewness` is that of the variance contracts between the
+    outermost quotes. Shortfalls are means over the forward of the worst and the best 5 %.
+    """
+
+    mass: MassCheck
+    coverage: Coverage
+    truncated: bool
+    model_free_volatility: float
+    quoted_variance: float
+    skewness: float
+    kurtosis: float
+    quoted_skewness: float
+    tail_below: float
+    tail_above: float
+    lower_shortfall: float
+    upper_shortfall: float
+
+
 class ExpiryReport(msgspec.Struct, frozen=True):
     """One expiry. A refused one has its reason and no figures of a fit; without a forward there is
     none.
@@ -62,6 +100,7 @@ class ExpiryReport(msgspec.Struct, frozen=True):
     quotes: QuotesReport | None
     omitted: dict[str, int]
     at_the_money_volatility: float | None
+    density: DensityReport | None
 
 
 class SolverReport(msgspec.Struct, frozen=True):
@@ -148,6 +187,27 @@ def _expiry(
         quotes=_quotes([quote_fit]) if quote_fit else None,
         omitted={str(reason): count for reason, count in omitted.items()},
         at_the_money_volatility=at_the_money_volatility(law) if law else None,
+        density=_density(law, quote_fit) if law and quote_fit else None,
+    )
+
+
+def _density(law: Slice, quote_fit: QuoteFit) -> DensityReport:
+    reach = coverage(quote_fit.quotes)
+    ends = np.array([reach.low_strike, reach.high_strike])
+    whole, logs = model_free_variance(law), log_moments(law)
+    return DensityReport(
+        mass=mass_check(law),
+        coverage=reach,
+        truncated=reach.truncated,
+        model_free_volatility=math.sqrt(whole / law.years),
+        quoted_variance=variance_strip(law, reach.low_strike, reach.high_strike) / whole,
+        skewness=logs.skewness,
+        kurtosis=logs.kurtosis,
+        quoted_skewness=variance_contracts(law, reach.low_strike, reach.high_strike).skewness,
+        tail_below=float(law.cumulative(ends[:1])[0]),
+        tail_above=float(law.exceedance(ends[1:])[0]),
+        lower_shortfall=lower_shortfall(law, TAIL).mean_beyond,
+        upper_shortfall=upper_shortfall(law, TAIL).mean_beyond,
     )
 
 

@@ -34,6 +34,7 @@ def report_lines(report: SurfaceReport) -> list[str]:
         _HEAD,
         *map(_expiry, report.fit.expiries),
         "",
+        *map(_density, (e for e in report.fit.expiries if e.density is not None)),
         *_omissions(report.fit),
         *_fit(report.fit),
     ]
@@ -54,6 +55,20 @@ def _expiry(expiry: ExpiryReport) -> str:
         return f"{line}  refused: {expiry.refusal}"
     volatility = (expiry.at_the_money_volatility or 0.0) * 100
     return line + _quotes(expiry.quotes) + f"{volatility:>8.2f}"
+
+
+def _density(expiry: ExpiryReport) -> str:
+    density = expiry.density
+    assert density is not None  # noqa: S101 - only such are passed
+    reach = density.coverage
+    return (
+        f"law of {expiry.expiry}: model-free {density.model_free_volatility * 100:.2f} %, "
+        f"{density.quoted_variance * 100:.1f} % of its variance between the quotes; skewness "
+        f"{density.skewness:.2f}, kurtosis {density.kurtosis:.1f}; beyond the quotes "
+        f"{density.tail_below * 100:.2f} % below, {density.tail_above * 100:.2f} % above; reach "
+        f"−{reach.deviations_below:.1f} to +{reach.deviations_above:.1f} deviations"
+        + (", TRUNCATED" if density.truncated else "")
+    )
 
 
 def _quotes(quotes: QuotesReport) -> str:
