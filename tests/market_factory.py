@@ -149,6 +149,7 @@ def factory_configuration(**strategy: Any) -> Configuration:
         {
             "name": "factory",
             "underlyings": ["NIFTY", "BANKNIFTY"],
+            "desk": {"capital_rupees": 50_000_000},
             "costs": {"profile": "GROSS"},
             "gates": {"first_entry": "09:20", "last_entry": "10:00", "chain_age_seconds": 180},
             "strategies": {"S4": s4},

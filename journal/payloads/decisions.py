@@ -178,20 +178,22 @@ class Gate(Shape, frozen=True):
     number: number of the gate in the house's list.
     name: name of the gate.
     value: what was compared, in `unit`; null when it is not known.
-    limit: what it was compared with, in `unit`.
-    unit: `flag` (0 or 1), `ist_seconds` (after 00:00 IST), `us` (µs) or `chains`.
+    limit: what it was compared with, in `unit`; null when it is not known.
+    unit: `flag` (0 or 1), `ist_seconds` (after 00:00 IST), `us` (µs), `paise`, `ppm` (parts per
+        million), `units`, `lots`, `chains`, `bars`, `messages` or `entries`.
     headroom: how far inside the limit, in `unit`; negative outside, null when not known.
-    verdict: `pass`, `block`, or `waived_reducing` for an order that only reduces risk.
-    reason: why it blocked or would have; null otherwise.
+    verdict: `pass`; `half`, which halves the lots for the gates after it; `block`; `queued` until
+        trading goes on; `waived_reducing` for an order that only reduces risk.
+    reason: why it did not simply pass; null when it did.
     """
 
     number: Positive
     name: Text
     value: int | None
-    limit: int
+    limit: int | None
     unit: Text
     headroom: int | None
-    verdict: Literal["pass", "block", "waived_reducing"]
+    verdict: Literal["pass", "half", "block", "queued", "waived_reducing"]
     reason: str | None
 
 
@@ -209,9 +211,9 @@ class GateDecided(Shape, frozen=True):
     action: `entry` or `exit`.
     trade: id of the trade it admits or leaves; null when an entry was refused.
     reason: why the exit was proposed; null for an entry.
-    verdict: `pass` or `block`.
-    decided_by: number of the gate that refused; null when none did.
-    lots: lots let through; 0 when refused.
+    verdict: `pass`, `block`, or `queued` for an exit that waits until trading goes on.
+    decided_by: number of the gate that stopped it; null when none did.
+    lots: lots let through, after halving; 0 when stopped.
     gates: every gate's answer, in their order.
     """
 
@@ -220,7 +222,7 @@ class GateDecided(Shape, frozen=True):
     action: Literal["entry", "exit"]
     trade: str | None
     reason: str | None
-    verdict: Literal["pass", "block"]
+    verdict: Literal["pass", "block", "queued"]
     decided_by: Positive | None
     lots: Count
     gates: list[Gate]

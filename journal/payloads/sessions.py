@@ -42,30 +42,34 @@ class DayCalendar(Shape, frozen=True):
     source: str
 
 
+class DayTerms(Shape, frozen=True):
+    """What the exchange asks of orders in an underlying's options.
+
+    underlying: name of the index.
+    freeze_quantity: largest order, units.
+    freeze_status: how sure that figure is.
+    tick_paise: price step, paise.
+    strike_step_paise: distance of neighbouring strikes, paise.
+    """
+
+    underlying: Text
+    freeze_quantity: Positive
+    freeze_status: Text
+    tick_paise: Positive
+    strike_step_paise: Positive
+
+
 class DayContracts(Shape, frozen=True):
-    """Lots of the contracts of the day; one without a known lot is left out.
+    """Contracts of the day; one without a known lot is left out.
 
     lot_sizes: units in a lot, by underlying, by expiry (ISO date).
     lot_statuses: how sure each figure is, by underlying, by expiry.
+    terms: what orders must respect; an underlying outside the tables is left out.
     """
 
     lot_sizes: dict[str, dict[str, Positive]]
     lot_statuses: dict[str, dict[str, Text]]
-
-
-class DayLimits(Shape, frozen=True):
-    """Limits in force for the day.
-
-    first_entry_ist_seconds: first entry, seconds after 00:00 IST.
-    last_entry_ist_seconds: last entry, seconds after 00:00 IST.
-    chain_age_us: greatest age of a chain, µs since it was received.
-    resume_chains: fresh chains after a halt before anything is entered.
-    """
-
-    first_entry_ist_seconds: Count
-    last_entry_ist_seconds: Count
-    chain_age_us: Positive
-    resume_chains: Positive
+    terms: list[DayTerms]
 
 
 class DayRates(Shape, frozen=True):
@@ -87,7 +91,10 @@ class DayOpened(Shape, frozen=True):
     code_version: version of the code that opened the day.
     calendar: hours of the market.
     contracts: lots of the contracts.
-    limits: limits of the risk gates.
+    limits: limits of the risk gates as the day begins, by name, the unit in the name
+        (`docs/gates.md`); changes made in the session come on top.
+    limits_since: ISO date from which the desk's limits hold.
+    limits_digest: SHA-256 of the desk's limits in canonical bytes.
     rates: rates of costs.
     history: rows of earlier days that became available since the last day; no source gives any yet,
         so their shape is not fixed.
@@ -101,7 +108,9 @@ class DayOpened(Shape, frozen=True):
     code_version: Text
     calendar: DayCalendar
     contracts: DayContracts
-    limits: DayLimits
+    limits: dict[str, Positive]
+    limits_since: DateText
+    limits_digest: Digest
     rates: DayRates
     history: list[Opaque]
     state: Opaque

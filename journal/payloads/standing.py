@@ -122,11 +122,11 @@ class StandingGate(Gate, frozen=True):
     number: number of the gate in the house's list.
     name: name of the gate.
     value: what was compared, in `unit`; null when it is not known.
-    limit: what it was compared with, in `unit`.
-    unit: `flag` (0 or 1), `ist_seconds` (after 00:00 IST), `us` (µs) or `chains`.
+    limit: what it was compared with, in `unit`; null when it is not known.
+    unit: as in `gate.decided`.
     headroom: how far inside the limit, in `unit`; negative outside, null when not known.
-    verdict: `pass`, `block` or `waived_reducing`.
-    reason: why it would block; null otherwise.
+    verdict: `pass`, `half` or `block`.
+    reason: why it would not simply pass; null otherwise.
     underlying: name of the index the entry would be in.
     """
 
@@ -142,7 +142,10 @@ class PortfolioSnapshot(Shape, frozen=True):
     unrealised_reason: `NO_QUOTE` when a quote is missing; null otherwise.
     killed: whether the kill switch is set.
     positions: trades that are not archived.
-    gates: what each gate would say to an entry now, for each underlying.
+    equity_paise: capital, realised and unrealised profit, paise; null with `unrealised_reason`.
+    highest_equity_paise: highest equity of any snapshot, paise; null before the first.
+    gates: what each gate would say to an entry now, for each underlying: to one that is not yet
+        made, so what depends on its contracts is left open.
     costs: name of the cost profile.
     """
 
@@ -151,6 +154,8 @@ class PortfolioSnapshot(Shape, frozen=True):
     unrealised_reason: Text | None
     killed: bool
     positions: list[PortfolioPosition]
+    equity_paise: int | None
+    highest_equity_paise: int | None
     gates: list[StandingGate]
     costs: Text
 

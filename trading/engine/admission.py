@@ -4,48 +4,41 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from trading.execution.paper import opposite_quote
+from trading.engine.desk import MINUTE_US, limits_in_force, risk_snapshot
+from trading.engine.proposals import entry_proposal, standing_proposal
+from trading.engine.quotes import quote_of
 from trading.execution.positions import Leg, Trade
-from trading.risk.gates import Approved, GateInputs, GateResult, Limits, Refused, decide
+from trading.risk.decision import decide, evaluate
+from trading.risk.snapshot import RecentOrder
+from trading.risk.verdicts import Approved, GateResult, Refused
 
 if TYPE_CHECKING:
     from trading.engine.step import Step
     from trading.execution.orders import Contract
     from trading.market.frames import MarketFrame
+    from trading.risk.proposal import OrderProposal
     from trading.strategies.base import Evaluation
 
-SECOND_US = 1_000_000
+
+def decide_on(step: Step, order: OrderProposal) -> Approved | Refused:
+    """Put an order before the gates; one that is let through counts from now on."""
+    seen = risk_snapshot(step, order.underlying, order.strategy.name)
+    limits = limits_in_force(step)
+    decision = decide(order, seen, limits)
+    if isinstance(decision, Approved):
+        risk = step.state.risk
+        risk.recent = [
+            each for each in risk.recent if step.ts - each.at_us < limits.duplicate_window_us
+        ]
+        risk.recent.append(RecentOrder(order.client, order.fingerprint, step.ts))
+    return decision
 
 
-def gate_inputs(step: Step, underlying: str, *, reducing: bool) -> GateInputs:
-    """Return what the gates see now for an underlying."""
-    seen = step.state.underlyings.get(underlying)
-    received = seen.chain_at if seen else None
-    kill = step.state.kill
-    return GateInputs(
-        now_ist_seconds=(step.ts - step.day.midnight_us) // SECOND_US,
-        killed=kill is not None,
-        kill_reason=f"set by {kill.actor}: {kill.reason}" if kill else None,
-        halted=seen.halted if seen else False,
-        fresh_chains=seen.fresh_chains if seen else None,
-        chain_age_us=None if received is None else step.ts - received,
-        chain_limit_us=seen.chain_limit_us if seen else 0,
-        chain_state=seen.chain_state if seen else "MISSING",
-        chain_reason=seen.chain_reason if seen else None,
-        rung=seen.rung if seen else "NONE",
-        reducing=reducing,
-    )
-
-
-def limits_in_force(step: Step) -> Limits:
-    """Return the limits the day opened with."""
-    return Limits(**step.day.limits)
-
-
-def gate_results(step: Step, underlying: str) -> tuple[GateResult, ...]:
-    """Return what the gates would say to an entry now."""
-    inputs = gate_inputs(step, underlying, reducing=False)
-    return decide(inputs, limits_in_force(step), lots=0).results
+def standing_results(step: Step, underlying: str, strategy: str) -> tuple[GateResult, ...]:
+    """What the gates would say to an entry of a strategy now."""
+    order = standing_proposal(step, underlying, strategy)
+    seen = risk_snapshot(step, underlying, strategy)
+    return evaluate(order, seen, limits_in_force(step))[1]
 
 
 def decision_causes(step: Step, *causes: int) -> tuple[int, ...]:
@@ -65,9 +58,12 @@ def emit_decision(
     action: str,
     trade: str | None,
     reason: str | None,
+    lots: int,
     causes: tuple[int, ...],
 ) -> int:
-    """Derive the gate.decided of a signal or an exit; return its seq."""
+    """Derive the gate.decided of a signal or an exit; return its seq. `lots` are those of an
+    approval.
+    """
     refused = isinstance(decision, Refused)
     return step.emit(
         "gate.decided",
@@ -77,9 +73,9 @@ def emit_decision(
             "action": action,
             "trade": trade,
             "reason": reason,
-            "verdict": "block" if refused else "pass",
+            "verdict": decision.verdict if isinstance(decision, Refused) else "pass",
             "decided_by": decision.decided_by if isinstance(decision, Refused) else None,
-            "lots": 0 if isinstance(decision, Refused) else decision.lots,
+            "lots": 0 if refused else lots,
             "gates": [result.to_data() for result in decision.results],
         },
         cause=causes,
@@ -97,60 +93,111 @@ def admit_signal(
     lots: int,
 ) -> None:
     """Put a fired signal before the gates; when approved, intend its orders, remember the trade."""
-    inputs = gate_inputs(step, frame.underlying, reducing=False)
-    decision = decide(inputs, limits_in_force(step), lots=lots)
-    trade_id = step.next_id()
+    quotes = {plan.contract.label: quote_of(frame, plan.contract) for plan in evaluation.legs}
+    order = entry_proposal(
+        step,
+        evaluation.legs,
+        quotes,
+        strategy=strategy,
+        underlying=frame.underlying,
+        signal_seq=signal_seq,
+        lots=lots,
+    )
+    decision = decide_on(step, order)
+    approved = isinstance(decision, Approved)
     gate_seq = emit_decision(
         step,
         decision,
         strategy=strategy,
         underlying=frame.underlying,
         action="entry",
-        trade=trade_id if isinstance(decision, Approved) else None,
+        trade=order.client if approved else None,
         reason=None,
+        lots=decision.lots if isinstance(decision, Approved) else 0,
         causes=decision_causes(step, signal_seq),
     )
     if isinstance(decision, Approved):
-        _intend_entry(step, decision, evaluation, strategy, frame, trade_id, gate_seq)
+        step.underlying(frame.underlying).quotes.update(quotes)
+        _intend_entry(step, decision, order, gate_seq)
 
 
-def _intend_entry(
-    step: Step,
-    approved: Approved,
-    evaluation: Evaluation,
-    strategy: str,
-    frame: MarketFrame,
-    trade_id: str,
-    gate_seq: int,
-) -> None:
-    trade = Trade(id=trade_id, strategy=strategy, underlying=frame.underlying, legs=[])
+def _intend_entry(step: Step, approved: Approved, order: OrderProposal, gate_seq: int) -> None:
+    strategy = order.strategy.name
+    trade = Trade(id=order.client, strategy=strategy, underlying=order.underlying, legs=[])
     trade.position_seq = gate_seq
-    step.state.trades[trade_id] = trade
-    for plan in evaluation.legs:
-        lot_size = step.day.lot_sizes[frame.underlying][plan.contract.expiry]
+    step.state.trades[trade.id] = trade
+    risk = step.state.risk
+    risk.entries[strategy] = risk.entries.get(strategy, 0) + 1
+    risk.at_stake[trade.id] = approved.lots * (order.risk.largest_loss_paise or 0)
+    shows_closes = step.underlying(order.underlying).shows_closes  # then no quote is met
+    for proposed in order.legs:
+        lot_size = step.day.lot_sizes[order.underlying][proposed.contract.expiry]
         leg = Leg(
-            contract=plan.contract,
-            side=plan.side,
-            quantity=approved.lots * lot_size,
+            contract=proposed.contract,
+            side=proposed.side,
+            quantity=proposed.quantity * approved.lots // order.lots,
             lot_size=lot_size,
             entry_order=step.next_id(),
         )
-        expected, _ = opposite_quote(frame, leg.contract, leg.side)
         trade.legs.append(leg)
         intend_order(
             step,
+            approved,
             trade,
             leg,
             purpose="entry",
             order=leg.entry_order,
             side=leg.side,
             quantity=leg.quantity,
-            expected_paise=expected,
+            expected_paise=None if shows_closes else proposed.price_paise,
             cause=gate_seq,
         )
 
 
 def intend_order(
+    step: Step,
+    approved: Approved,
+    trade: Trade,
+    leg: Leg,
+    *,
+    purpose: str,
+    order: str,
+    side: str,
+    quantity: int,
+    expected_paise: int | None,
+    cause: int,
+) -> None:
+    """Derive one order.intended, entry or exit: nothing but an approval can be made into one."""
+    del approved
+    _emit_intent(
+        step,
+        trade,
+        leg,
+        purpose=purpose,
+        order=order,
+        side=side,
+        quantity=quantity,
+        expected_paise=expected_paise,
+        cause=cause,
+    )
+
+
+def intend_cancel(step: Step, trade: Trade, leg: Leg, *, cause: int) -> None:
+    """Derive the order.intended that cancels a leg's entry order; no gate is asked."""
+    _emit_intent(
+        step,
+        trade,
+        leg,
+        purpose="cancel",
+        order=leg.entry_order,
+        side=leg.side,
+        quantity=leg.quantity - leg.entry_quantity,
+        expected_paise=None,
+        cause=cause,
+    )
+
+
+def _emit_intent(
     step: Step,
     trade: Trade,
     leg: Leg,
@@ -162,7 +209,9 @@ def intend_order(
     expected_paise: int | None,
     cause: int,
 ) -> None:
-    """Derive one order.intended; `purpose` is entry, exit or cancel (of the order named)."""
+    risk = step.state.risk
+    risk.messages_at = [at for at in risk.messages_at if step.ts - at < MINUTE_US]
+    risk.messages_at.append(step.ts)
     step.emit(
         "order.intended",
         {

@@ -44,6 +44,18 @@ class CostConfiguration(msgspec.Struct, frozen=True, forbid_unknown_fields=True)
     profile: Literal["GROSS"]
 
 
+class DeskConfiguration(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What the desk may lose from: its capital in rupees. The limits are shares of it, so there is
+    no default.
+    """
+
+    capital_rupees: int
+
+    @property
+    def capital_paise(self) -> int:
+        return 100 * self.capital_rupees
+
+
 class S4Configuration(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """S4 on the parity ATM implied volatility of the nearest expiry; z over `lookback_snapshots`
     earlier snapshots.
@@ -59,6 +71,11 @@ class StrategiesConfiguration(msgspec.Struct, frozen=True, forbid_unknown_fields
     """The strategies that run; one left out does not."""
 
     S4: S4Configuration | None = None
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Those that run."""
+        return () if self.S4 is None else ("S4",)
 
 
 class GateConfiguration(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -77,6 +94,7 @@ class Configuration(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     name: str
     underlyings: tuple[str, ...]
+    desk: DeskConfiguration
     costs: CostConfiguration
     gates: GateConfiguration
     strategies: StrategiesConfiguration
@@ -136,6 +154,7 @@ def _check(configuration: Configuration, where: str) -> None:
             f"{where}: gates.first_entry {gates.first_entry} is not before "
             f"last_entry {gates.last_entry}"
         )
+    _check_positive(where, "desk.capital_rupees", configuration.desk.capital_rupees)
     _check_positive(where, "gates.chain_age_seconds", gates.chain_age_seconds)
     _check_positive(where, "gates.resume_chains", gates.resume_chains)
     _check_positive(where, "feed.expiries", configuration.feed.expiries)

@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from trading.engine.admission import gate_results
+from trading.engine.admission import standing_results
+from trading.engine.desk import equity_paise, unrealised_paise
 from trading.engine.exits import propose_exits
 from trading.engine.frames import thaw
-from trading.engine.state import DayState, dump_state, state_digest
+from trading.engine.state import DayState, Terms, dump_state, state_digest
 from trading.engine.step import EngineError, Step
 from trading.market.quality import State
 
@@ -41,12 +42,28 @@ def on_day_opened(step: Step) -> None:
         seq=step.seq,
         limits=data["limits"],
         lot_sizes=data["contracts"]["lot_sizes"],
+        terms={
+            terms["underlying"]: Terms(
+                terms["freeze_quantity"], terms["tick_paise"], terms["strike_step_paise"]
+            )
+            for terms in data["contracts"]["terms"]
+        },
     )
+    _open_risk(step)
     step.state.snapshot_minute = -1
     for name, seen in step.state.underlyings.items():
         if seen.halted:  # a halt ends with its day
             thaw(step, name, max(seen.halted_at or 0, previous.close_us if previous else 0))
         seen.surface_at = seen.fresh_chains = None
+
+
+def _open_risk(step: Step) -> None:
+    """Begin the day's account: entries start at none, and its profit from the equity last known."""
+    risk, capital = step.state.risk, step.configuration.desk.capital_paise
+    risk.entries = {}
+    risk.opening_equity_paise = capital if risk.equity_paise is None else risk.equity_paise
+    if risk.highest_equity_paise is None:
+        risk.highest_equity_paise = risk.opening_equity_paise
 
 
 def on_clock_tick(step: Step) -> None:
@@ -56,6 +73,7 @@ def on_clock_tick(step: Step) -> None:
     minute = step.ts // MINUTE_US
     if minute != step.state.snapshot_minute:
         step.state.snapshot_minute = minute
+        _mark_equity(step)
         step.state.snapshot_seq = step.emit(
             "portfolio.snapshot", _snapshot(step), cause=_snapshot_causes(step)
         )
@@ -103,6 +121,14 @@ def _snapshot_causes(step: Step) -> tuple[int, ...]:
     return (*sorted(frames), step.seq)
 
 
+def _mark_equity(step: Step) -> None:
+    """Remember equity, and its highest, while every position can be marked."""
+    equity, risk = equity_paise(step), step.state.risk
+    if equity is not None:
+        risk.equity_paise = equity
+        risk.highest_equity_paise = max(equity, risk.highest_equity_paise or equity)
+
+
 def _snapshot(step: Step) -> dict[str, Any]:
     positions = [_position(step, trade) for trade in step.state.trades.values()]
     marks = [position["unrealised_paise"] for position in positions]
@@ -113,10 +139,13 @@ def _snapshot(step: Step) -> dict[str, Any]:
         "unrealised_reason": "NO_QUOTE" if unknown else None,
         "killed": step.state.kill is not None,
         "positions": positions,
+        "equity_paise": equity_paise(step),
+        "highest_equity_paise": step.state.risk.highest_equity_paise,
         "gates": [
             {"underlying": name, **result.to_data()}
             for name in sorted(step.state.underlyings)
-            for result in gate_results(step, name)
+            for strategy in step.configuration.strategies.names
+            for result in standing_results(step, name, strategy)
         ],
         "costs": step.configuration.costs.profile,
     }
@@ -129,7 +158,7 @@ def _position(step: Step, trade: Trade) -> dict[str, Any]:
         "underlying": trade.underlying,
         "state": None if trade.state is None else trade.state.value,
         "gross_paise": trade.gross_paise(),
-        "unrealised_paise": _unrealised(step, trade),
+        "unrealised_paise": unrealised_paise(step, trade),
         "mark": _mark(step, trade),
     }
 
@@ -141,27 +170,9 @@ def _mark(step: Step, trade: Trade) -> str:
     seen = step.underlying(trade.underlying)
     if seen.halted:
         return str(State.HALTED)
-    if _unrealised(step, trade) is None:
+    if unrealised_paise(step, trade) is None:
         return str(State.MISSING)
     held = [seen.quotes[leg.contract.label].at for leg in trade.legs if leg.open_quantity]
     limit_us = max(step.day.limits["chain_age_us"], seen.chain_limit_us)
     stale = any(step.ts - at > limit_us for at in held)
     return str(State.STALE if stale else State.FRESH)
-
-
-def _unrealised(step: Step, trade: Trade) -> int | None:
-    """Value of closing now at the opposite quotes, less what was paid; None when a quote is
-    missing.
-    """
-    quotes = step.underlying(trade.underlying).quotes
-    total = 0
-    for leg in trade.legs:
-        if not leg.open_quantity:
-            continue
-        quote = quotes.get(leg.contract.label)
-        price = None if quote is None else (quote.bid_paise if leg.sign > 0 else quote.ask_paise)
-        if price is None:
-            return None
-        entry = leg.entry_value_paise * leg.open_quantity // leg.entry_quantity
-        total += leg.sign * (price * leg.open_quantity - entry)
-    return total

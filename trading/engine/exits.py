@@ -5,15 +5,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from trading.engine.admission import (
+    decide_on,
     decision_causes,
     emit_decision,
-    gate_inputs,
+    intend_cancel,
     intend_order,
-    limits_in_force,
 )
+from trading.engine.proposals import exit_proposal
 from trading.execution.orders import OPPOSITE
 from trading.execution.positions import Leg, State, Trade
-from trading.risk.gates import Approved, decide
+from trading.risk.verdicts import Approved
 
 if TYPE_CHECKING:
     from trading.engine.step import Step
@@ -40,24 +41,12 @@ def cancel_entries(step: Step, *, cause: int) -> None:
     for trade in step.state.trades.values():
         for leg in trade.legs:
             if not leg.entry_over:
-                intend_order(
-                    step,
-                    trade,
-                    leg,
-                    purpose="cancel",
-                    order=leg.entry_order,
-                    side=leg.side,
-                    quantity=leg.quantity - leg.entry_quantity,
-                    expected_paise=None,
-                    cause=cause,
-                )
+                intend_cancel(step, trade, leg, cause=cause)
 
 
 def exit_trade(step: Step, trade: Trade, reason: str) -> None:
     """Put an exit before the gates (reducing orders pass) and intend an order for each open leg."""
-    inputs = gate_inputs(step, trade.underlying, reducing=True)
-    lots = max(leg.open_quantity // leg.lot_size for leg in trade.legs)
-    decision = decide(inputs, limits_in_force(step), lots=lots)
+    decision = decide_on(step, exit_proposal(step, trade))
     gate_seq = emit_decision(
         step,
         decision,
@@ -66,6 +55,7 @@ def exit_trade(step: Step, trade: Trade, reason: str) -> None:
         action="exit",
         trade=trade.id,
         reason=reason,
+        lots=max(leg.open_quantity // leg.lot_size for leg in trade.legs),
         causes=decision_causes(step, trade.position_seq, step.seq),
     )
     if not isinstance(decision, Approved):
@@ -73,16 +63,17 @@ def exit_trade(step: Step, trade: Trade, reason: str) -> None:
     trade.exit_reason = reason
     for leg in trade.legs:
         if leg.open_quantity:
-            _intend_exit(step, trade, leg, gate_seq)
+            _intend_exit(step, decision, trade, leg, gate_seq)
 
 
-def _intend_exit(step: Step, trade: Trade, leg: Leg, gate_seq: int) -> None:
+def _intend_exit(step: Step, approved: Approved, trade: Trade, leg: Leg, gate_seq: int) -> None:
     side = OPPOSITE[leg.side]
     quote = step.underlying(trade.underlying).quotes.get(leg.contract.label)
     expected = None if quote is None else (quote.ask_paise if side == "BUY" else quote.bid_paise)
     leg.exit_order, leg.exit_over = step.next_id(), False
     intend_order(
         step,
+        approved,
         trade,
         leg,
         purpose="exit",

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 from trading.engine.admission import admit_signal
 from trading.engine.exits import propose_exits
-from trading.engine.state import Quote, UnderlyingState
-from trading.execution.paper import closing_price, opposite_quote
+from trading.engine.quotes import quote_of
+from trading.engine.state import SeenInput, UnderlyingState
 from trading.features.implied import AtmImplied, atm_implied, nearest_expiry
 from trading.market.frames import MarketFrame
 from trading.market.quality import Coverage, Rung, State, coverage, rung
@@ -15,7 +15,6 @@ from trading.strategies import s4_iv_reversion
 
 if TYPE_CHECKING:
     from trading.engine.step import Step
-    from trading.execution.orders import Contract
     from trading.strategies.base import Evaluation
 
 
@@ -28,6 +27,7 @@ def on_market_frame(step: Step) -> None:
     seen.frame_seq = step.seq
     seen.as_of, seen.available_at = frame.as_of, frame.available_at
     seen.flags = list(frame.flags)
+    _keep_levels(seen, frame)
     if frame.shows_chain:
         _answer_chain(step, seen, frame)
     else:
@@ -65,6 +65,8 @@ def _answer_chain(step: Step, seen: UnderlyingState, frame: MarketFrame) -> None
     _keep_quotes(step, seen, frame)
     found = _climb(step, seen, frame)
     implied = atm_implied(frame, seen.implied_window, rung=Rung(seen.rung))
+    if implied.atm_iv is not None:
+        seen.volatility_ppm = round(implied.atm_iv * 1_000_000)
     reasons = {"atm_iv": implied.atm_iv_reason, "z_score": implied.z_score_reason}
     features_seq = _emit_features(step, frame, _values(implied), reasons, found)
     _evaluate_s4(step, frame, implied, features_seq)
@@ -84,6 +86,7 @@ def _climb(step: Step, seen: UnderlyingState, frame: MarketFrame) -> Coverage:
     seen.chain_at = frame.available_at
     seen.chain_state, seen.chain_reason = str(quality.state), quality.reason
     seen.chain_limit_us = quality.limit_us or 0
+    seen.shows_closes = frame.is_end_of_day
     if seen.rung == Rung.SURFACE:
         seen.surface_at = step.ts
     if seen.fresh_chains is not None and quality.state is State.FRESH:
@@ -91,6 +94,15 @@ def _climb(step: Step, seen: UnderlyingState, frame: MarketFrame) -> Coverage:
         if seen.fresh_chains >= step.day.limits["resume_chains"]:
             seen.fresh_chains = None
     return found
+
+
+def _keep_levels(seen: UnderlyingState, frame: MarketFrame) -> None:
+    """Remember the index, failing that the nearest forward, and how good the index was."""
+    spot = frame.quality.spot
+    if spot.available_at is not None:
+        seen.spot = SeenInput(spot.available_at, spot.limit_us or 0, str(spot.state), spot.reason)
+    block = nearest_expiry(frame)
+    seen.index_paise = frame.spot_paise or (block.forward_paise if block else seen.index_paise)
 
 
 def _keep_quotes(step: Step, seen: UnderlyingState, frame: MarketFrame) -> None:
@@ -105,18 +117,7 @@ def _keep_quotes(step: Step, seen: UnderlyingState, frame: MarketFrame) -> None:
         if trade.underlying == frame.underlying
         for leg in trade.legs
     }
-    seen.quotes = {contract.label: _quote(frame, contract) for contract in sorted(contracts)}
-
-
-def _quote(frame: MarketFrame, contract: Contract) -> Quote:
-    if frame.is_end_of_day:
-        close = closing_price(frame, contract)
-        return Quote(bid_paise=close, ask_paise=close, at=frame.available_at)
-    return Quote(
-        bid_paise=opposite_quote(frame, contract, "SELL")[0],
-        ask_paise=opposite_quote(frame, contract, "BUY")[0],
-        at=frame.available_at,
-    )
+    seen.quotes = {contract.label: quote_of(frame, contract) for contract in sorted(contracts)}
 
 
 def _values(implied: AtmImplied) -> dict[str, Any]:

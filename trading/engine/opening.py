@@ -5,9 +5,21 @@ from __future__ import annotations
 from datetime import date, time, timedelta
 from typing import TYPE_CHECKING, Any
 
+import msgspec
+
 from trading.engine.configuration import Configuration, seconds_of_day
 from trading.market.calendar import calendar, instant_us, session_hours
-from trading.market.contracts import ContractError, expiries, lot_figure
+from trading.market.contracts import (
+    ContractError,
+    expiries,
+    freeze_quantity,
+    lot_figure,
+    strike_step,
+    tick,
+)
+from trading.market.position_limits import position_limits
+from trading.risk.exposure import part
+from trading.risk.limits import LimitsError, desk_limits, limits_from_data
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -46,7 +58,7 @@ def day_data(
         "code_version": code_version,
         "calendar": _calendar(day, known_at_us),
         "contracts": _contracts(day, configuration.underlyings, known_at_us),
-        "limits": _limits(configuration),
+        **_limits(configuration, day, known_at_us),
         "rates": {"profile": configuration.costs.profile},
         "history": [],
         "state": state,
@@ -81,14 +93,67 @@ def _contracts(day: date, underlyings: Sequence[str], known_at_us: int) -> dict[
                 continue
             lots.setdefault(underlying, {})[expiry.isoformat()] = figure.value
             statuses.setdefault(underlying, {})[expiry.isoformat()] = figure.status
-    return {"lot_sizes": lots, "lot_statuses": statuses}
+    terms = _terms(day, underlyings, known_at_us)
+    return {"lot_sizes": lots, "lot_statuses": statuses, "terms": terms}
 
 
-def _limits(configuration: Configuration) -> dict[str, int]:
-    gates = configuration.gates
-    return {
+def _terms(day: date, underlyings: Sequence[str], known_at_us: int) -> list[dict[str, Any]]:
+    """Return what orders must respect; an underlying the tables do not cover is left out."""
+    found = []
+    for underlying in underlyings:
+        try:
+            freeze = freeze_quantity(underlying, day, known_at_us=known_at_us)
+        except ContractError:
+            continue
+        found.append(
+            {
+                "underlying": underlying,
+                "freeze_quantity": freeze.value,
+                "freeze_status": freeze.status,
+                "tick_paise": tick(underlying).value,
+                "strike_step_paise": strike_step(underlying).value,
+            }
+        )
+    return found
+
+
+def _limits(configuration: Configuration, day: date, known_at_us: int) -> dict[str, Any]:
+    """Return the limits of the day: the desk's, the session's and our part of the exchange's."""
+    gates, dated = configuration.gates, desk_limits(day)
+    figures = {
+        **msgspec.structs.asdict(dated.figures),
         "first_entry_ist_seconds": seconds_of_day(gates.first_entry),
         "last_entry_ist_seconds": seconds_of_day(gates.last_entry),
         "chain_age_us": gates.chain_age_seconds * 1_000_000,
         "resume_chains": gates.resume_chains,
+        **_regulatory(day, known_at_us, dated.figures.regulatory_part_ppm),
+    }
+    limits = limits_from_data(figures, where=f"limits of {day}")
+    return {
+        "limits": msgspec.structs.asdict(limits),
+        "limits_since": dated.since.isoformat(),
+        "limits_digest": dated.digest,
+    }
+
+
+def _regulatory(day: date, known_at_us: int, part_ppm: int) -> dict[str, int]:
+    """Return our part of a client's end-of-day limits, never above the intraday one. Before there
+    were limits in future equivalents the one on notional is taken for both.
+
+    Raises LimitsError for a day the exchange's table has no limit for.
+    """
+    limits = {
+        each.measure: each.limit_paise
+        for each in position_limits(day, known_at_us=known_at_us)
+        if each.holder == "CLIENT"
+    }
+    notional = limits.get("NOTIONAL_END_OF_DAY")
+    net = limits.get("NET_END_OF_DAY", notional)
+    gross = limits.get("GROSS_END_OF_DAY", notional)
+    if net is None or gross is None:
+        raise LimitsError(f"no position limits for {day}")
+    ours = part(net, part_ppm)
+    return {
+        "regulatory_net_paise": min(ours, limits.get("NET_INTRADAY", ours)),
+        "regulatory_gross_paise": part(gross, part_ppm),
     }

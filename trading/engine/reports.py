@@ -81,6 +81,7 @@ def _archive(step: Step, trade: Trade, report: dict[str, Any]) -> None:
     step.state.realised_paise += trade.gross_paise()
     _move(step, trade, State.ARCHIVE, report)
     del step.state.trades[trade.id]
+    step.state.risk.at_stake.pop(trade.id, None)
     held = {leg.contract.label for other in step.state.trades.values() for leg in other.legs}
     seen = step.underlying(trade.underlying)
     seen.quotes = {label: quote for label, quote in seen.quotes.items() if label in held}

@@ -14,16 +14,37 @@ import msgspec
 from journal.log.canonical import canonical_bytes
 from trading.execution.positions import Trade
 from trading.features.window import FloatWindow
+from trading.risk.snapshot import RecentOrder
 
 
 class Quote(msgspec.Struct, frozen=True):
-    """Best bid and ask of a contract in paise at the last frame that showed it; `at` is that
-    frame's `available_at`.
+    """Best bid and ask, last price and forward of a contract in paise at the last frame that showed
+    it, and when it expires; `at` is that frame's `available_at`.
     """
 
     bid_paise: int | None
     ask_paise: int | None
     at: int
+    last_paise: int | None = None
+    forward_paise: int | None = None
+    expires_at_us: int | None = None
+
+    @property
+    def mid_paise(self) -> int | None:
+        """Half way between bid and ask, to the paisa below; None when a side is missing."""
+        if self.bid_paise is None or self.ask_paise is None:
+            return None
+        return (self.bid_paise + self.ask_paise) // 2
+
+
+class Terms(msgspec.Struct, frozen=True):
+    """What the exchange asks of orders in an underlying's options: its largest order in units,
+    price and strike steps in paise.
+    """
+
+    freeze_quantity: int
+    tick_paise: int
+    strike_step_paise: int
 
 
 class DayState(msgspec.Struct):
@@ -38,13 +59,27 @@ class DayState(msgspec.Struct):
     seq: int
     limits: dict[str, int]
     lot_sizes: dict[str, dict[str, int]]  # underlying -> expiry -> units
+    terms: dict[str, Terms] = {}  # by underlying
     closed: bool = False
+
+
+class SeenInput(msgspec.Struct, frozen=True):
+    """An input as the last frame judged it: when it was received, the age its feed allows (µs), its
+    state and why it is not FRESH.
+    """
+
+    at: int
+    limit_us: int
+    state: str
+    reason: str | None
 
 
 class UnderlyingState(msgspec.Struct):
     """What was last seen of an underlying. `chain_at` is when its last chain was received,
     `surface_at` the last whole one of the day, `halted_at` when trading stopped; `fresh_chains`
-    counts those since it went on, None when nothing has to be waited for. Times µs UTC.
+    counts those since it went on, None when nothing has to be waited for. `index_paise` is its
+    level (the index, failing that the nearest forward), `volatility_ppm` that at the money, both
+    None until they were seen. Times µs UTC.
     """
 
     implied_window: FloatWindow
@@ -61,6 +96,10 @@ class UnderlyingState(msgspec.Struct):
     halted_at: int | None = None
     fresh_chains: int | None = None
     quotes: dict[str, Quote] = {}  # by contract label, of the contracts in open trades
+    spot: SeenInput | None = None
+    index_paise: int | None = None
+    volatility_ppm: int | None = None
+    shows_closes: bool = False  # its last chain was a day's record, not a market
 
     @property
     def halted(self) -> bool:
@@ -75,6 +114,22 @@ class Kill(msgspec.Struct, frozen=True):
     reason: str
 
 
+class RiskState(msgspec.Struct):
+    """What the gates need to remember: equity at the day's opening, when last known, and at its
+    highest; when messages went in the last minute, and which orders; entries of the day by
+    strategy; what each open trade can lose, by its id; limits that were changed.
+    """
+
+    opening_equity_paise: int | None = None
+    equity_paise: int | None = None
+    highest_equity_paise: int | None = None
+    messages_at: list[int] = []
+    recent: list[RecentOrder] = []
+    entries: dict[str, int] = {}
+    at_stake: dict[str, int] = {}
+    limit_changes: dict[str, int] = {}
+
+
 class EngineState(msgspec.Struct):
     """The whole memory of the engine."""
 
@@ -86,6 +141,7 @@ class EngineState(msgspec.Struct):
     underlyings: dict[str, UnderlyingState] = {}
     trades: dict[str, Trade] = {}  # not yet archived, by id
     realised_paise: int = 0
+    risk: RiskState = msgspec.field(default_factory=RiskState)
     snapshot_seq: int = 0
     snapshot_minute: int = -1
     command_ids: list[str] = []

@@ -300,7 +300,7 @@ def _valid(leg: ProposedLeg, order: OrderProposal, seen: RiskSnapshot) -> GateRe
     wrong = None
     if leg.contract.expiry < seen.today:
         wrong = f"{label} has expired"
-    elif leg.quantity <= 0 or leg.quantity % terms.lot_size:
+    elif leg.quantity <= 0 or (leg.quantity % terms.lot_size and not order.reducing):
         wrong = f"{label}: {leg.quantity} units are no whole lots of {terms.lot_size}"
     elif leg.contract.strike_paise % terms.strike_step_paise:
         wrong = f"{label}: no strike of the exchange's steps of {terms.strike_step_paise} paise"

@@ -171,8 +171,8 @@ def _condition(**changes: Any) -> Event:
         (signals("s", 5, 1, direction="LONG")[0], "data.direction: invalid enum value 'LONG'"),
         (replace(session_closed("s", 5), data={}), "data.counts: missing"),
         (
-            day_opened("s", 5, limits={"chain_age_us": 1}),
-            "data.limits.first_entry_ist_seconds: missing",
+            day_opened("s", 5, limits={"chain_age_us": 0}),
+            "data.limits[...]: expected int >= 1",
         ),
     ],
 )

@@ -51,6 +51,7 @@ EXCLUDED: dict[str, str] = {
     "trading.features.window:FloatWindow.restore": _NEW,
     "trading.engine.days:on_session_opened": _INPUT,
     "trading.engine.days:on_day_opened": _INPUT,
+    "trading.engine.days:_open_risk": f"{_INPUT}: a day's account begins",
     "trading.engine.frames:on_market_status": f"{_INPUT}; what it stops, gate 3 and the exits say",
     "trading.engine.frames:thaw": f"{_INPUT}: trading goes on, or another day opens",
     "trading.engine.reports:on_order_submitted": f"{_INPUT}; nothing moves before a report",

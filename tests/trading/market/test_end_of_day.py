@@ -118,6 +118,7 @@ def _configuration(**s4: Any) -> Configuration:
         {
             "name": "daily",
             "underlyings": ["NIFTY"],
+            "desk": {"capital_rupees": 50_000_000},
             "costs": {"profile": "GROSS"},
             "gates": {"first_entry": "09:00", "last_entry": "15:00", "chain_age_seconds": 180},
             "strategies": {"S4": chosen},

@@ -696,9 +696,17 @@ def test_what_reduces_risk_is_asked_and_waived(number: int) -> None:
     assert waived.reason
 
 
+def test_of_what_reduces_risk_less_than_a_lot_may_go() -> None:
+    odd = order(legs=(leg(quantity=40, largest_order=40),), reducing=True)
+    assert isinstance(decide(odd, snapshot(), LIMITS), Approved)
+
+
 @pytest.mark.parametrize("number", [5, 6, 18])
 def test_what_reduces_risk_is_stopped_by_its_own_gates(number: int) -> None:
     proposal, seen = broken(number, reducing=True)
+    if number == 5:
+        too_many = leg(quantity=1_820, largest_order=1_820)
+        proposal = msgspec.structs.replace(proposal, legs=(too_many,))
     decision = decide(proposal, seen, LIMITS)
     assert isinstance(decision, Refused)
     assert (decision.decided_by, decision.verdict) == (number, "block")

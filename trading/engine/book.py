@@ -1,0 +1,154 @@
+"""What is held and what works, as lines of contracts, and what they can gain, lose and block.
+
+A line counts a working entry as filled. Floats are worked with and rounded to whole paise; what
+cannot be worked out (a quote, a forward, a volatility that is missing) is None.
+"""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import TYPE_CHECKING, NamedTuple
+
+from trading.pricing.black import VolatilityStatus, implied_volatility, years_between
+from trading.risk.margin import Market, Position, ranges_by_rule, span_like_margin, valued
+from trading.risk.margin_rules import MarginError, margin_rules
+from trading.risk.scenarios import HeldOption, future_equivalent, greeks_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from trading.engine.state import Quote, UnderlyingState
+    from trading.engine.step import Step
+    from trading.execution.orders import Contract
+    from trading.execution.positions import Leg, Trade
+    from trading.risk.proposal import FutureEquivalent, Greeks
+
+_MILLION = 1_000_000
+
+
+class Line(NamedTuple):
+    """Signed units of a contract and its quote (None when there is none)."""
+
+    contract: Contract
+    units: int
+    quote: Quote | None
+
+
+def units_at_stake(leg: Leg) -> int:
+    """Signed units of a leg, its entry order counted as filled while it works."""
+    entered = leg.entry_quantity if leg.entry_over else leg.quantity
+    return leg.sign * (entered - leg.exit_quantity)
+
+
+def lines_of(step: Step, trade: Trade) -> list[Line]:
+    """The lines of a trade, at the quotes last seen."""
+    quotes = step.underlying(trade.underlying).quotes
+    return [
+        Line(leg.contract, units_at_stake(leg), quotes.get(leg.contract.label))
+        for leg in trade.legs
+        if units_at_stake(leg)
+    ]
+
+
+def book_lines(step: Step, *, but: str | None = None) -> list[Line]:
+    """The lines of all open trades, but one."""
+    trades = step.state.trades.values()
+    return [line for trade in trades if trade.id != but for line in lines_of(step, trade)]
+
+
+def held_options(lines: Iterable[Line], at_us: int) -> list[HeldOption] | None:
+    """The lines as options with their volatility, None when one of them cannot be valued."""
+    found = []
+    for line in lines:
+        option = _held_option(line, at_us)
+        if option is None:
+            return None
+        found.append(option)
+    return found
+
+
+def book_greeks(lines: Sequence[Line], at_us: int) -> Greeks | None:
+    """The greeks of lines; None when one cannot be valued."""
+    options = held_options(lines, at_us)
+    return None if options is None else greeks_of(options)
+
+
+def book_equivalent(lines: Sequence[Line], at_us: int) -> FutureEquivalent | None:
+    """The future equivalents of lines of one underlying; None when one cannot be valued."""
+    options = held_options(lines, at_us)
+    return None if options is None else future_equivalent(options)
+
+
+def margin_paise(step: Step, lines: Sequence[Line]) -> int | None:
+    """The SPAN-like margin of lines, underlying by underlying; None when it cannot be had: a quote,
+    a forward, a volatility is missing, or the day lies outside the margin's rules.
+
+    The year's volatility is that at the money, for want of the exchange's own.
+    """
+    total = 0
+    for name in sorted({line.contract.underlying for line in lines}):
+        own = [line for line in lines if line.contract.underlying == name]
+        margin = _margin(step.day.date, step.underlying(name), own)
+        if margin is None:
+            return None
+        total += margin
+    return total
+
+
+def _margin(day: str, seen: UnderlyingState, lines: Sequence[Line]) -> int | None:
+    positions: list[Position] = []
+    forwards: dict[date, float] = {}
+    for line in _netted(lines):
+        quote, expiry = line.quote, date.fromisoformat(line.contract.expiry)
+        if quote is None or quote.mid_paise is None or quote.forward_paise is None:
+            return None
+        forwards[expiry] = float(quote.forward_paise)
+        contract = line.contract
+        positions.append(
+            Position(expiry, line.units, quote.mid_paise, contract.strike_paise, contract.right)
+        )
+    if seen.index_paise is None or seen.volatility_ppm is None:
+        return None
+    on = date.fromisoformat(day)
+    try:
+        ranges = ranges_by_rule(seen.index_paise, seen.volatility_ppm / _MILLION, margin_rules(on))
+        market = Market(on, forwards, ranges)
+        return span_like_margin(positions, market, valued(positions, market)).total_paise
+    except MarginError:
+        return None
+
+
+def _netted(lines: Sequence[Line]) -> list[Line]:
+    """Lines of one contract made one; what nets to nothing is left out."""
+    units: dict[Contract, int] = {}
+    quotes: dict[Contract, Quote | None] = {}
+    for line in lines:
+        units[line.contract] = units.get(line.contract, 0) + line.units
+        quotes[line.contract] = line.quote or quotes.get(line.contract)
+    return [Line(each, units[each], quotes[each]) for each in sorted(units) if units[each]]
+
+
+def _held_option(line: Line, at_us: int) -> HeldOption | None:
+    quote, contract = line.quote, line.contract
+    if quote is None or quote.forward_paise is None or quote.expires_at_us is None:
+        return None
+    years = years_between(at_us, quote.expires_at_us)
+    mid = quote.mid_paise
+    if mid is None or years <= 0:
+        return None
+    solved = implied_volatility(
+        mid, quote.forward_paise, contract.strike_paise, years, contract.right
+    )
+    volatility = solved.value
+    if solved.status is VolatilityStatus.BELOW_INTRINSIC:
+        volatility = 0.0  # it has no time value: what it is worth now is all it is
+    if volatility is None:
+        return None
+    return HeldOption(
+        line.units,
+        contract.strike_paise,
+        contract.right,
+        quote.forward_paise,
+        years,
+        volatility,
+    )
