@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from datetime import UTC, datetime, timedelta, timezone
 from decimal import ROUND_HALF_UP, Decimal
 
@@ -60,6 +61,30 @@ def significant(value: object, digits: int = 6) -> str:
         return str(value)
     number = Decimal(f"{value:.{digits}g}").normalize()
     return decimal_text(number, max(0, -int(number.as_tuple().exponent)))
+
+
+def places(value: float | None, count: int = 2) -> str:
+    """Return a number grouped, with so many places."""
+    if value is None or not math.isfinite(value):
+        return NO_DATA
+    return decimal_text(Decimal(repr(float(value))), count)
+
+
+def percent(share: float | None, count: int = 1) -> str:
+    """Return a share as percent, without the sign."""
+    return places(None if share is None else 100.0 * share, count)
+
+
+def points(paise: float | None) -> str:
+    """Return a level in paise as index points; it may have a fraction of a paisa."""
+    return places(None if paise is None else paise / 100.0, 2)
+
+
+def millis(seconds: float | None) -> str:
+    """Return a length of time in milliseconds: whole ones, from ten on."""
+    if seconds is None:
+        return NO_DATA
+    return places(1e3 * seconds, 0 if seconds >= 0.01 else 1)
 
 
 def measure(value: object) -> str:

@@ -1,4 +1,4 @@
-"""The addresses of signals and of Why."""
+"""The addresses of signals, of Why and of the surface."""
 
 from __future__ import annotations
 
@@ -10,5 +10,6 @@ app_name = "trading"
 urlpatterns = [
     path("signals/", views.signals, name="signals"),
     path("signals/<slug:session>/<int:seq>/", views.signal_detail, name="signal-detail"),
+    path("surface/", views.surface, name="surface"),
     path("why/<slug:session>/<int:seq>/", views.why, name="why"),
 ]

@@ -1,9 +1,12 @@
-"""Signals, and Why."""
+"""Signals, Why, and the surface."""
 
 from __future__ import annotations
 
+import time
+from pathlib import Path
 from typing import TYPE_CHECKING
 
+from django.conf import settings
 from django.http import Http404
 from django.shortcuts import render
 from django.urls import reverse
@@ -14,6 +17,9 @@ from journal.access import role_required
 from journal.selectors import UnknownEventError
 from trading.engine.configuration import STRATEGIES, UNDERLYINGS
 from trading.selectors import FIRED, VERDICTS, SignalFilters, signal_page, spine_get
+from trading.surfaces.desk import EXPIRIES, SurfaceQuery, surface_page
+from trading.surfaces.selectors import METHODS, PROFILES
+from trading.version import code_version
 
 if TYPE_CHECKING:
     from typing import Any
@@ -53,6 +59,26 @@ def signal_detail(request: HttpRequest, session: str, seq: int) -> HttpResponse:
 def why(request: HttpRequest, session: str, seq: int) -> HttpResponse:
     """Why of any event, on a page of its own."""
     return _rendered(request, "trading/why.html", {"spine": _spine(session, seq)})
+
+
+@require_safe
+@role_required()
+def surface(request: HttpRequest) -> HttpResponse:
+    """The option surface of an instant of the recorded market."""
+    page = surface_page(
+        var_dir=Path(settings.VAR_DIR),
+        query=SurfaceQuery.from_query(request.GET),
+        version=code_version(),
+        clock=time.perf_counter,
+    )
+    context = {
+        "page": page,
+        "underlyings": UNDERLYINGS,
+        "profiles": tuple(PROFILES),
+        "methods": [method.value for method in METHODS],
+        "expiry_counts": EXPIRIES,
+    }
+    return render(request, "trading/surface.html", context)
 
 
 def _page(filters: SignalFilters) -> SignalPage:

@@ -23,6 +23,10 @@ for function in (
     figures.count,
     figures.significant,
     figures.measure,
+    figures.places,
+    figures.percent,
+    figures.points,
+    figures.millis,
     figures.comparison,
     figures.span,
     figures.after,
@@ -83,6 +87,12 @@ def us(moment: datetime | None) -> int | None:
 def plain(value: int | None) -> str:
     """Show a whole number for a machine (an id, an attribute): no grouping, nothing for nothing."""
     return "" if value is None else str(value)
+
+
+@register.filter
+def days(years: float) -> str:
+    """Show years of 365 days as days."""
+    return figures.places(365.0 * years, 2)
 
 
 @register.filter

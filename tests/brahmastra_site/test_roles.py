@@ -42,6 +42,7 @@ EXPECTED: dict[str, tuple[int, ...]] = {
     "signals/": LOOK,
     "signals/<slug:session>/<int:seq>/": LOOK,
     "why/<slug:session>/<int:seq>/": LOOK,
+    "surface/": LOOK,
     "replay/": LOOK,
     "replay/start/": (302, 405, 405, 405, 405, 405),
     "replay/<uuid:run_id>/": (302, 403, 404, 404, 404, 404),

@@ -49,6 +49,7 @@ def addresses(told: str) -> list[str]:
         f"/journal/{told}/{signal()}/",
         f"/journal/{told}/lines/{signal()}/",
         f"/journal/{told}/files/",
+        "/surface/",
         "/replay/",
         "/stop/",
     ]

@@ -53,6 +53,37 @@ def test_significant(value: object, text: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("value", "count", "text"),
+    [
+        (24586.0526, 2, "24,586.05"),
+        (-0.005, 2, "−0.01"),
+        (1234567.5, 0, "12,34,568"),
+        (3, 1, "3.0"),
+        (None, 2, "no data"),
+        (float("nan"), 2, "no data"),
+        (float("inf"), 2, "no data"),
+    ],
+)
+def test_places(value: float | None, count: int, text: str) -> None:
+    assert figures.places(value, count) == text
+
+
+def test_shares_levels_and_lengths() -> None:
+    assert [figures.percent(share, 1) for share in (0.98765, 0.0, None)] == [
+        "98.8",
+        "0.0",
+        "no data",
+    ]
+    assert [figures.points(paise) for paise in (2_458_605.26, None)] == ["24,586.05", "no data"]
+    assert [figures.millis(seconds) for seconds in (0.0884, 0.0021, 1.25, None)] == [
+        "88",
+        "2.1",
+        "1,250",
+        "no data",
+    ]
+
+
+@pytest.mark.parametrize(
     ("us", "text"),
     [
         (400_000, "0.4 s"),

@@ -89,6 +89,30 @@ def test_the_nearest_expiries_are_as_many_as_asked_for(market: None) -> None:
     assert len(report("--underlying=NIFTY", "--expiries=all")["fit"]["expiries"]) == 3
 
 
+def test_a_day_is_every_snapshot_of_it(market: None) -> None:
+    told = json.loads(
+        surface(
+            "--day=2026-02-26", "--underlying=NIFTY", "--profile=fast", "--expiries=1", "--json"
+        )
+    )
+    assert told["snapshots"] == 24
+    assert told["fitted"] + sum(told["refused"].values()) == 24
+    assert told["expiries_fitted"] == told["fitted"] >= 20
+    assert told["tolerated"] >= 0.9 * told["quotes"] > 0
+    assert told["violations"] == 0
+    assert told["rungs"] == {"FIRST": told["fitted"]}
+    text = surface("--day=2026-02-26", "--underlying=NIFTY", "--profile=fast", "--expiries=1")
+    assert f"{told['fitted']} of 24 fitted" in text
+    assert "arbitrage: 0 violations" in text
+
+
+def test_what_was_fitted_is_kept_and_can_be_fitted_afresh(market: None) -> None:
+    at_noon = ("--underlying=NIFTY", "--profile=fast", "--expiries=2")
+    first, again, fresh = report(*at_noon), report(*at_noon), report(*at_noon, "--fresh")
+    assert (again["kept"], fresh["kept"]) == (True, False)
+    assert first["fit"]["digest"] == again["fit"]["digest"] == fresh["fit"]["digest"]
+
+
 def test_an_old_chain_is_stale(market: None) -> None:
     late = ("--at=2026-02-26T17:00", "--underlying=NIFTY", "--json")
     quality = json.loads(surface(*late))["quality"]
@@ -104,13 +128,16 @@ def test_an_old_chain_is_stale(market: None) -> None:
         (("--at=2026-02-26T12:00+05:30", "--underlying=NIFTY"), "is not a moment in IST"),
         ((f"--at={NOON}", "--underlying=NIFTY", "--expiries=0"), "expected 1, 2, … or all"),
         ((f"--at={NOON}", "--underlying=NIFTY", "--profile=best"), "invalid choice: 'best'"),
+        (("--underlying=NIFTY",), "one of the arguments --at --day is required"),
+        (("--day=today", "--underlying=NIFTY"), "'today' is not a date, expected YYYY-MM-DD"),
+        (("--day=2026-02-25", "--underlying=NIFTY"), "no NIFTY chain known by 2026-02-25"),
         (
             ("--at=2026-02-26T09:00", "--underlying=NIFTY"),
             "by 2026-02-26 09:00:00 IST; the first of that day came at 09:30:02",
         ),
         (
             ("--at=2026-02-25T12:00", "--underlying=NIFTY"),
-            "the store has snapshots of 2026-02-26 to 2026-02-26",
+            "the store has snapshots from 2026-02-26 to 2026-02-26, of 1 day",
         ),
     ],
 )

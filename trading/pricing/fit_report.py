@@ -63,6 +63,16 @@ class QuotesReport(msgspec.Struct, frozen=True):
     p95_error: float | None
     largest_error: float | None
 
+    @property
+    def inside_share(self) -> float | None:
+        """The share inside bid and ask; None without quotes."""
+        return self.inside / self.count if self.count else None
+
+    @property
+    def tolerated_share(self) -> float | None:
+        """The share inside tolerance; None without quotes."""
+        return self.tolerated / self.count if self.count else None
+
 
 class DensityReport(msgspec.Struct, frozen=True):
     """What the law of an expiry says (`density`), and how far its quotes carry it.

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from trading.pricing.fit_report import ExpiryReport, FitReport, QuotesReport
+    from trading.surfaces.day_summary import DaySummary
     from trading.surfaces.selectors import SurfaceReport
 
 _HEAD = (
@@ -37,6 +38,7 @@ def report_lines(report: SurfaceReport) -> list[str]:
         *map(_density, (e for e in report.fit.expiries if e.density is not None)),
         *_omissions(report.fit),
         *_fit(report.fit),
+        *(["fitted before and kept: the times are of then"] if report.kept else []),
     ]
 
 
@@ -112,3 +114,31 @@ def _fit(fit: FitReport) -> Iterator[str]:
         f"vertical ≥ {check.vertical:.1e})"
     )
     yield f"digest {fit.digest}"
+
+
+def day_lines(day: DaySummary) -> list[str]:
+    """A day of fits in a few lines."""
+    made_up = "SYNTHETIC " if day.synthetic else ""
+    lines = [
+        f"{made_up}{day.underlying} {ist_text(day.first_us, '%Y-%m-%d %H:%M:%S')} to "
+        f"{ist_text(day.last_us)} IST, profile {day.profile}, method {day.method}",
+        f"snapshots: {day.fitted} of {day.snapshots} fitted{_reasons(day.refused)}",
+        f"expiries: {day.expiries_fitted} fitted{_reasons(day.expiries_refused)}",
+    ]
+    if day.fit_seconds is None or day.solver_seconds is None:
+        return lines
+    fit, solver = day.fit_seconds, day.solver_seconds
+    return [
+        *lines,
+        f"quotes: {day.quotes}, {_percent(day.inside, day.quotes)} inside bid/ask, "
+        f"{_percent(day.tolerated, day.quotes)} inside tolerance; p95 error "
+        f"{day.median_p95_error:.2f} spreads (median of snapshots)",
+        f"fit: median {fit[0] * 1e3:.0f} ms, p95 {fit[1] * 1e3:.0f} ms; solver "
+        f"{solver[0] * 1e3:.0f} and {solver[1] * 1e3:.0f} ms; {day.halved} with η halved, rungs"
+        f" {', '.join(f'{rung} {count}' for rung, count in day.rungs.items())}",
+        f"arbitrage: {day.violations} violations",
+    ]
+
+
+def _reasons(refused: dict[str, int]) -> str:
+    return "".join(f", {count} {reason}" for reason, count in refused.items())

@@ -1,35 +1,24 @@
-"""Reading a surface: the chain known at an instant, fitted, with the report of the fit.
-
-The command and the page call `surface_get`; nothing here knows Django.
-"""
+"""What can be asked of surfaces: which there are, and how a wish and its report look."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from datetime import date
 from typing import TYPE_CHECKING
 
 import msgspec
 
 from journal.figures import ist_text
 from trading.market.calendar import ist_date
-from trading.market.chain_at import chain_days, chain_frame_at, chain_moments
+from trading.market.chain_at import chain_days, chain_moments
 from trading.market.frames import FrameSource
-from trading.market.quality import InputQuality, State
+from trading.market.quality import InputQuality
 from trading.market.store import UNDERLYINGS, MarketStore
-from trading.pricing.chain_quotes import LEAST_A_SIDE, LEAST_QUOTES, chain_expiries
-from trading.pricing.fit_report import FitReport, fit_report
-from trading.pricing.fitting import Method, fit_surface
+from trading.pricing.fit_report import FitReport
+from trading.pricing.fitting import Method
 from trading.pricing.profiles import FAST, MARKET
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from pathlib import Path
-
-    from trading.market.frames import MarketFrame
-    from trading.pricing.chain_quotes import ChainExpiry
-    from trading.pricing.fitting import QuoteFit
-    from trading.pricing.profiles import Profile
-    from trading.pricing.surface import Surface
 
 PROFILES = {profile.name: profile for profile in (MARKET, FAST)}
 METHODS = (Method.QP, Method.LP)
@@ -54,7 +43,7 @@ class SurfaceWish(msgspec.Struct, frozen=True):
 
 class SurfaceReport(msgspec.Struct, frozen=True):
     """A surface of the recorded market. `as_of` and `available_at` are the chain's stamps,
-    `quality` is the chain's at the instant asked for.
+    `quality` is the chain's at the instant asked for; `kept` tells a fit made before.
     """
 
     underlying: str
@@ -65,90 +54,58 @@ class SurfaceReport(msgspec.Struct, frozen=True):
     flags: tuple[str, ...]
     quality: InputQuality
     spot_paise: int | None
+    kept: bool
     fit: FitReport
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class FittedSurface:
-    """The report with what it is about: the surface (None when refused), the quotes beside its
-    prices and the chain they come from.
+class Snapshots(msgspec.Struct, frozen=True):
+    """The days an underlying has chains of, and the moments of one of them, both ascending."""
+
+    days: tuple[str, ...]
+    moments: tuple[int, ...]
+
+
+def snapshots_of(*, var_dir: Path, underlying: str, at_us: int | None) -> Snapshots:
+    """What there is to fit on the day of an instant, or on the last day there is.
+
+    Raises SurfaceError for an underlying that is none.
     """
-
-    report: SurfaceReport
-    surface: Surface | None
-    quote_fits: tuple[QuoteFit, ...]
-    chain: tuple[ChainExpiry, ...]
-
-
-def surface_get(*, root: Path, wish: SurfaceWish, clock: Callable[[], float]) -> FittedSurface:
-    """Fit the surface asked for; `clock` gives seconds and only measures.
-
-    Raises SurfaceError where the store holds no chain then, StoreError when a file is damaged.
-    """
-    frame = _frame(root, wish)
-    chain = tuple(chain_expiries(frame, limit=wish.expiries))
-    profile = _profile(wish.profile)
-    start = clock()
-    fit = fit_surface(
-        [expiry.quotes for expiry in chain],
-        profile=profile,
-        method=wish.method,
-        least_quotes=LEAST_QUOTES,
-        least_a_side=LEAST_A_SIDE,
-    )
-    report = fit_report(chain, fit, fit_seconds=clock() - start)
-    return FittedSurface(_report(wish, frame, report), fit.surface, fit.quote_fits, chain)
+    store = MarketStore(var_dir / "market")
+    days = chain_days(store, _checked_underlying(underlying))
+    day = ist_date(at_us).isoformat() if at_us is not None else days[-1] if days else None
+    if day not in days:
+        return Snapshots(days, ())
+    return Snapshots(days, chain_moments(store, underlying, date.fromisoformat(day)))
 
 
-def _report(wish: SurfaceWish, frame: MarketFrame, fit: FitReport) -> SurfaceReport:
-    return SurfaceReport(
-        underlying=wish.underlying,
-        at_us=wish.at_us,
-        as_of=frame.as_of,
-        available_at=frame.available_at,
-        source=frame.source,
-        flags=frame.flags,
-        quality=_quality_at(frame.quality.chain, wish.at_us),
-        spot_paise=frame.spot_paise,
-        fit=fit,
-    )
-
-
-def _quality_at(quality: InputQuality, at_us: int) -> InputQuality:
-    """The quality of a chain some time after it became known: it ages."""
-    if quality.as_of is None or quality.limit_us is None:
-        return quality
-    age_us = max(0, at_us - quality.as_of)
-    if quality.state is State.FRESH and age_us > quality.limit_us:
-        return msgspec.structs.replace(quality, age_us=age_us, state=State.STALE, reason="OLD")
-    return msgspec.structs.replace(quality, age_us=max(age_us, quality.age_us or 0))
-
-
-def _profile(name: str) -> Profile:
-    if name not in PROFILES:
-        msg = f"profile {name!r}: expected one of {', '.join(PROFILES)}"
+def checked_wish(wish: SurfaceWish) -> SurfaceWish:
+    """The wish; raises SurfaceError for an underlying or a profile there is none of."""
+    _checked_underlying(wish.underlying)
+    if wish.profile not in PROFILES:
+        msg = f"profile {wish.profile!r}: expected one of {', '.join(PROFILES)}"
         raise SurfaceError(msg)
-    return PROFILES[name]
+    return wish
 
 
-def _frame(root: Path, wish: SurfaceWish) -> MarketFrame:
-    if wish.underlying not in UNDERLYINGS:
-        msg = f"underlying {wish.underlying!r}: expected one of {', '.join(UNDERLYINGS)}"
-        raise SurfaceError(msg)
-    store = MarketStore(root)
-    frame = chain_frame_at(store, wish.underlying, wish.at_us)
-    if frame is None:
-        raise SurfaceError(_nothing_then(store, wish))
-    return frame
-
-
-def _nothing_then(store: MarketStore, wish: SurfaceWish) -> str:
-    """What there is in place of what was asked for."""
+def nothing_then(store: MarketStore, wish: SurfaceWish) -> SurfaceError:
+    """What to say where no chain was known: what there is in its place."""
     asked = f"no {wish.underlying} chain known by {ist_text(wish.at_us, '%Y-%m-%d %H:%M:%S')} IST"
     moments = chain_moments(store, wish.underlying, ist_date(wish.at_us))
     if moments:
-        return f"{asked}; the first of that day came at {ist_text(moments[0])}"
+        return SurfaceError(f"{asked}; the first of that day came at {ist_text(moments[0])}")
     days = chain_days(store, wish.underlying)
     if days:
-        return f"{asked}; the store has snapshots of {days[0]} to {days[-1]} ({len(days)} days)"
-    return f"{asked}; the store has none: run `manage.py market import PATH` or `market synth`"
+        return SurfaceError(
+            f"{asked}; the store has snapshots from {days[0]} to {days[-1]}, of {len(days)} "
+            f"day{'s' if len(days) > 1 else ''}"
+        )
+    return SurfaceError(
+        f"{asked}; the store has none: run `manage.py market import PATH` or `market synth`"
+    )
+
+
+def _checked_underlying(underlying: str) -> str:
+    if underlying not in UNDERLYINGS:
+        msg = f"underlying {underlying!r}: expected one of {', '.join(UNDERLYINGS)}"
+        raise SurfaceError(msg)
+    return underlying
