@@ -31,6 +31,7 @@ ROOMS = (
     ("Surface", "trading:surface", "u"),
     ("Replay", "replay:runs", "r"),
     ("Journal", "journal:sessions", "j"),
+    ("Market", "trading:market", "m"),
 )
 
 

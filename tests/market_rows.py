@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from trading.market.calendar import instant_us, ist_date
+from trading.market.calendar import instant_us
 from trading.market.categories import columns_of
+from trading.market.day_slots import days_held
 from trading.market.store import CategoryFile, Import, MarketStore, StoredSource, connect
 
 if TYPE_CHECKING:
@@ -50,8 +51,9 @@ def store_rows(
         stored = store.write_table(
             connection, "SELECT * FROM t ORDER BY available_at, rowid", category
         )
+        held = days_held(connection, category, "t")
         store.publish(
-            catalogue, [_import(category, stored, rows, name, digest, cadence_us, synthetic)]
+            catalogue, [_import(category, stored, rows, held, name, digest, cadence_us, synthetic)]
         )
     return digest
 
@@ -60,16 +62,12 @@ def _import(
     category: str,
     stored: Any,
     rows: Sequence[dict[str, Any]],
+    held: Any,
     name: str,
     digest: str,
     cadence_us: int,
     synthetic: bool,  # noqa: FBT001 - passed on
 ) -> Import:
-    days: dict[str, set[str]] = {}
-    for row in rows:
-        if "underlying" in row:
-            found = days.setdefault(row["underlying"], set())
-            found.add(ist_date(row["available_at"]).isoformat())
     file = CategoryFile(
         category=category,
         accepted=stored,
@@ -77,7 +75,7 @@ def _import(
             stamp: (min(row[stamp] for row in rows), max(row[stamp] for row in rows))
             for stamp in ("as_of", "available_at")
         },
-        days={underlying: tuple(sorted(found)) for underlying, found in days.items()},
+        held=held,
     )
     return Import(
         source=StoredSource(name=name, file=name, digest=digest, synthetic=synthetic),

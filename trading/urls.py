@@ -1,10 +1,10 @@
-"""The addresses of signals, of Why and of the surface."""
+"""The addresses of signals, of Why, of the surface and of the market store."""
 
 from __future__ import annotations
 
 from django.urls import path
 
-from trading import views
+from trading import market_views, views
 
 app_name = "trading"
 urlpatterns = [
@@ -12,4 +12,8 @@ urlpatterns = [
     path("signals/<slug:session>/<int:seq>/", views.signal_detail, name="signal-detail"),
     path("surface/", views.surface, name="surface"),
     path("why/<slug:session>/<int:seq>/", views.why, name="why"),
+    path("market/", market_views.held, name="market"),
+    path("market/coverage/", market_views.coverage, name="market-coverage"),
+    path("market/rejections/", market_views.rejections, name="market-rejections"),
+    path("market/files/", market_views.files, name="market-files"),
 ]

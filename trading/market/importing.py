@@ -14,12 +14,11 @@ from typing import TYPE_CHECKING, Any
 import duckdb
 
 from trading.market.categories import BY_NAME, columns_of
+from trading.market.day_slots import day_of, days_held, whose_of
 from trading.market.importers import ImportRefusedError
 from trading.market.store import (
-    CHAIN_SNAPSHOTS,
     OTHERS,
     REJECTED,
-    UNDERLYINGS,
     CategoryFile,
     Entry,
     Import,
@@ -42,8 +41,6 @@ _DROPS = (DUPLICATE_ROW, ALREADY_STORED)
 _REFUSALS = (CONFLICTING_ROWS, CONFLICTS_WITH_STORE)
 
 ADDED_COLUMNS = ("source_digest", "synthetic", "generator", "seed", "mode")  # by the store, to all
-_IST_OFFSET_US = 19_800_000_000
-_NAMES = ("underlying", "index", "instrument")  # what tells whose row it is, the first there is
 
 
 def own_columns(category: str) -> tuple[str, ...]:
@@ -136,17 +133,11 @@ def days_of(connection: duckdb.DuckDBPyConnection, category: str) -> dict[str, t
     """The IST dates a category's acceptable rows are of: when a snapshot was received, when
     anything else was true. Tables of dated figures are of no day.
     """
-    columns = BY_NAME[category].columns
-    if "status" in columns:
+    if "status" in BY_NAME[category].columns:
         return {}
-    moment = "available_at" if category == CHAIN_SNAPSHOTS else "as_of"
-    name = next((name for name in _NAMES if name in columns), None)
-    known = ", ".join(f"'{underlying}'" for underlying in UNDERLYINGS)
-    whose = f'CASE WHEN "{name}" IN ({known}) THEN "{name}" ELSE \'{OTHERS}\' END'
     rows = connection.execute(
         f"""
-        SELECT {whose if name else f"'{OTHERS}'"} AS whose,
-          CAST(CAST(make_timestamp({moment} + {_IST_OFFSET_US}) AS DATE) AS VARCHAR) AS day
+        SELECT {whose_of(category)} AS whose, {day_of(category)} AS day
         FROM staged_{category} WHERE outcome IS NULL GROUP BY ALL ORDER BY whose DESC, day
         """  # noqa: S608 - names of our own
     ).fetchall()
@@ -271,7 +262,8 @@ def _write_category(
         """  # noqa: S608 - names of our own
     ).fetchall()[0]
     ranges = {"as_of": (first, last), "available_at": (first_known, last_known)}
-    return CategoryFile(category, accepted, ranges, days_of(connection, category))
+    rows = f"(SELECT * FROM staged_{category} WHERE outcome IS NULL)"  # noqa: S608 - our names
+    return CategoryFile(category, accepted, ranges, days_held(connection, category, rows))
 
 
 def _write_refused(

@@ -76,6 +76,7 @@ def market_import(
     dry_run: bool = False,
     known_at_us: int | None = None,
     column_map: Path | None = None,
+    now_us: int | None = None,
     progress: Callable[[str], None] = lambda _: None,
 ) -> ImportReport:
     """Import files, and every file under directories, as one generation of the store under `root`.
@@ -84,14 +85,17 @@ def market_import(
     imported (ImportRefusedError), nothing is; one met in a directory is skipped when no importer
     knows it, and refused with a reason when it is damaged or contradicts the store. A file imported
     before changes nothing. `known_at_us` says when files that do not say it themselves were known;
-    `column_map` is a TOML map of columns, asked before every importer.
+    `column_map` is a TOML map of columns, asked before every importer; `now_us` is written down as
+    the time of the import.
     `progress` is told one line a file.
     """
     files = _files(paths)
     given = None if column_map is None else MappedImporter(read_map(column_map))
     store = MarketStore(root)
     with market_store.connect() as connection, tempfile.TemporaryDirectory() as scratch:
-        work = _Importing(store, connection, Path(scratch), known_at_us, given, dry_run=dry_run)
+        work = _Importing(
+            store, connection, Path(scratch), known_at_us, given, now_us=now_us, dry_run=dry_run
+        )
         if dry_run:
             return work.run(store.catalogue(), files, progress)
         with store.exclusive() as catalogue:
@@ -109,6 +113,7 @@ class _Importing:
         known_at_us: int | None,
         given: Importer | None,
         *,
+        now_us: int | None,
         dry_run: bool,
     ) -> None:
         self._store = store
@@ -116,6 +121,7 @@ class _Importing:
         self._scratch = scratch
         self._known_at_us = known_at_us
         self._given = given
+        self._now_us = now_us
         self._dry_run = dry_run
         self._made: list[Import] = []
         self._outcomes: list[ImportOutcome] = []
@@ -129,7 +135,7 @@ class _Importing:
                 progress(f"[{number}/{len(files)}] {outcome.path}: {words}")
                 self._outcomes.append(outcome)
         if self._made and not self._dry_run:
-            catalogue = self._store.publish(catalogue, self._made)
+            catalogue = self._store.publish(catalogue, self._made, now_us=self._now_us)
         return ImportReport(catalogue.generation, tuple(self._outcomes))
 
     def _file(self, catalogue: Catalogue, found: _Found) -> list[ImportOutcome]:

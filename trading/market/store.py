@@ -56,6 +56,11 @@ class StoredSource(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     known_at_us: int | None = None  # what the user said of a file that does not say it itself
 
     @property
+    def label(self) -> str:
+        """What a person calls it: the file, and which of a zip's."""
+        return f"{self.file}/{self.member}" if self.member else self.file
+
+    @property
     def generator(self) -> str | None:
         """What made synthetic rows, with its version; None for recorded data."""
         return f"{self.name} {self.generator_version}" if self.synthetic else None
@@ -76,22 +81,41 @@ class StoredFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     rows: int
 
 
+class DayHeld(msgspec.Struct, frozen=True, array_like=True):
+    """What a source gave of one IST date: its rows, those of them that stand for the whole day, and
+    the quarters of an hour the others are of, in hexadecimal (trading.market.day_slots).
+    """
+
+    rows: int
+    of_day: int
+    slots: str
+
+
+Held = dict[str, dict[str, DayHeld] | tuple[str, ...]]
+
+
 class CategoryFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The accepted rows that one source gave of one category.
 
-    `ranges` maps as_of and available_at to their first and last µs UTC; `days` each of UNDERLYINGS,
-    and `*` for everything else, to the IST dates it has rows of.
+    `ranges` maps as_of and available_at to their first and last µs UTC; `held` each of UNDERLYINGS,
+    and `*` for everything else, to the IST dates it has rows of and what it has of each (earlier
+    builds listed the dates alone).
     """
 
     category: str
     accepted: StoredFile
     ranges: dict[str, tuple[int, int]]
-    days: dict[str, tuple[str, ...]]
+    held: Held = msgspec.field(name="days")
+
+    @property
+    def days(self) -> dict[str, tuple[str, ...]]:
+        """The IST dates of `held`."""
+        return {whose: tuple(dates) for whose, dates in self.held.items()}
 
 
 class Import(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """One imported source in the catalogue: its accepted rows by category, its refused rows, and
-    the count of everything that happened.
+    the count of everything that happened; `imported_at_us` is None where nobody said it.
 
     `counts` is `{read, accepted, rejected {reason: rows}, dropped {reason: rows}, categories
     {category: accepted rows}, snapshots {underlying: {received, stamps, accepted, resent,
@@ -106,6 +130,7 @@ class Import(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     rejected: StoredFile | None
     counts: dict[str, Any]
     generation: int = 0
+    imported_at_us: int | None = None
 
     @property
     def identity(self) -> tuple[StoredSource, str]:
@@ -121,6 +146,7 @@ class Import(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
                 file.accepted,
                 file.ranges,
                 file.days,
+                file.held,
                 self.source,
                 self.cadence_us,
                 self.generation,
@@ -142,6 +168,7 @@ class Entry(NamedTuple):
     accepted: StoredFile
     ranges: dict[str, tuple[int, int]]
     days: dict[str, tuple[str, ...]]
+    held: Held
     source: StoredSource
     cadence_us: int | None
     generation: int
@@ -188,6 +215,14 @@ class MarketStore:
         except (OSError, msgspec.DecodeError) as error:
             msg = f"{path}: unreadable market catalogue: {error}"
             raise StoreError(msg) from error
+
+    def stamp(self) -> tuple[int, ...]:
+        """What tells one catalogue file from the next; the same while nobody replaced it."""
+        try:
+            found = (self.root / "catalogue.json").stat()
+        except OSError:
+            return ()
+        return (found.st_ino, found.st_mtime_ns, found.st_size)
 
     def path_of(self, stored: StoredFile) -> Path:
         """The path of a stored file; raises StoreError when it is missing or its bytes are not the
@@ -276,14 +311,19 @@ class MarketStore:
         self._written.append(stored.file)
         return stored
 
-    def publish(self, catalogue: Catalogue, imports: Sequence[Import]) -> Catalogue:
-        """List new imports as one generation; call it inside `exclusive`, with the catalogue that
-        gave.
+    def publish(
+        self, catalogue: Catalogue, imports: Sequence[Import], *, now_us: int | None = None
+    ) -> Catalogue:
+        """List new imports as one generation, made at `now_us`; call it inside `exclusive`, with
+        the catalogue that gave.
 
         An import takes the place of one its importer made of the same source in an earlier version.
         """
         generation = catalogue.generation + 1
-        new = [msgspec.structs.replace(made, generation=generation) for made in imports]
+        new = [
+            msgspec.structs.replace(made, generation=generation, imported_at_us=now_us)
+            for made in imports
+        ]
         replaced = {made.identity for made in new}
         kept = [made for made in catalogue.imports if made.identity not in replaced]
         following = Catalogue(generation, (*kept, *new))

@@ -23,9 +23,11 @@ ALLOWED = {
     "trading/market/store.py": "writes them",
     "trading/market/services.py": "holds the connection that imports",
     "trading/market/importing.py": "imports: compares what comes with what is there",
+    "trading/market/day_slots.py": "counts what is being written, by its day",
     "trading/market/importers/": "read the files that come in",
     "trading/market/synthetic/writing.py": "writes what is generated",
     "trading/market/timeguard.py": "is the door",
+    "trading/market/rejections.py": "shows refused rows, which are no history",
     "brahmastra_site/bench/": "measures the bare read beside the door",
 }
 READERS = ("read_parquet", "parquet_scan", "read_csv", "from_parquet")

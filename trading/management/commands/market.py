@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -93,6 +94,7 @@ class Command(BaseCommand):
         self, options: dict[str, Any]
     ) -> ImportReport | StoreStatus | MarketCatalogue | tuple[Format, ...]:
         root = Path(settings.VAR_DIR) / "market"
+        now_us = time.time_ns() // 1000
         if options["action"] == "import":
             return market_import(
                 root=root,
@@ -100,16 +102,20 @@ class Command(BaseCommand):
                 dry_run=options["dry_run"],
                 known_at_us=options["known_at"],
                 column_map=options["map"],
+                now_us=now_us,
                 progress=self.stderr.write,
             )
         if options["action"] == "synth":
             return market_synthesise(
-                root=root, progress=self.stderr.write, **synth_arguments(options)
+                root=root,
+                now_us=now_us,
+                progress=self.stderr.write,
+                **synth_arguments(options),
             )
         if options["action"] == "formats":
             return market_formats()
         if options["action"] == "catalogue":
-            return market_catalogue(root=root)
+            return market_catalogue(root=root, now_us=now_us)
         return market_status(root=root)
 
     def _show_catalogue(self, catalogue: MarketCatalogue) -> None:
@@ -161,7 +167,12 @@ def _held(category: HeldCategory) -> str:
             ("known", category.available_at),
         )
     ]
-    return ", ".join((f"{category.rows} rows", *spans, f"{len(category.sources)} sources"))
+    parts = [f"{category.rows} rows", *spans, f"{len(category.sources)} sources"]
+    if category.missing:
+        parts.append(f"{category.missing} market days missing between")
+    if category.behind:
+        parts.append(f"{category.behind} market days behind")
+    return ", ".join(parts)
 
 
 def _counted(counts: dict[str, Any]) -> str:

@@ -10,7 +10,6 @@ from trading.market.importing import refuse_mixed
 from trading.market.services import GENERATED, UNCHANGED, ImportOutcome, ImportReport
 from trading.market.store import (
     CHAIN_SNAPSHOTS,
-    OTHERS,
     UNDERLYINGS,
     CategoryFile,
     Import,
@@ -45,15 +44,16 @@ def market_synthesise(
     cadence_minutes: int = 1,
     expiries: int = p.DEFAULT_EXPIRIES,
     processes: int = 1,
+    now_us: int | None = None,
     progress: Callable[[str], None] = lambda _: None,
 ) -> ImportReport:
     """Generate the synthetic market of every market day from one date to another, both included.
 
     One generation of the store, a file for each category of each day; a day generated before in the
-    same way changes nothing. Raises ImportRefusedError for a range without market days or before
-    the market's first, a seed that is not an unsigned 64-bit number, a cadence (minutes between
-    snapshots) or number of expiries out of range, and a day that holds other data; CalendarError
-    outside the calendar.
+    same way changes nothing; `now_us` is written down as the time it was made. Raises
+    ImportRefusedError for a range without market days or before the market's first, a seed that is
+    not an unsigned 64-bit number, a cadence (minutes between snapshots) or number of expiries out
+    of range, and a day that holds other data; CalendarError outside the calendar.
     """
     plan = MarketPlan(seed, mode, cadence_minutes, expiries)
     _check(plan, from_date)
@@ -71,7 +71,7 @@ def market_synthesise(
             _refuse_other(catalogue, plan, day)
         new = _make(store, plan, wanted, processes, progress)
         if new:
-            catalogue = store.publish(catalogue, list(new.values()))
+            catalogue = store.publish(catalogue, list(new.values()), now_us=now_us)
     outcomes = []
     for day in days:
         before = known[day]
@@ -154,9 +154,7 @@ def _import(store: MarketStore, plan: MarketPlan, written: WrittenDay) -> Import
                 category=table.category,
                 accepted=store.adopt(table.path, table.category, table.digest, table.rows),
                 ranges={"as_of": table.as_of, "available_at": table.available_at},
-                days=_days(written.day)
-                if table.of_underlyings
-                else {OTHERS: (written.day.isoformat(),)},
+                held=table.held,
             )
             for table in written.tables
         ),

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from trading.market.categories import BY_NAME, columns_of
-from trading.market.store import connect, file_digest, sql_text
+from trading.market.day_slots import days_held
+from trading.market.store import Held, connect, file_digest, sql_text
 from trading.market.synthetic.market import (
     GENERATOR_VERSION,
     SOURCE_NAME,
@@ -37,8 +38,8 @@ _DAYS_A_TASK = 4
 
 class WrittenTable(NamedTuple):
     """The rows of one category of a day: a file under a temporary name in the category's folder,
-    flushed, with its SHA-256, and the first and last as_of and available_at in µs UTC.
-    `of_underlyings` tells whether its rows name the underlying they are of.
+    flushed, with its SHA-256, the first and last as_of and available_at in µs UTC, and what it has
+    of each date.
     """
 
     category: str
@@ -47,7 +48,7 @@ class WrittenTable(NamedTuple):
     rows: int
     as_of: tuple[int, int]
     available_at: tuple[int, int]
-    of_underlyings: bool
+    held: Held
 
 
 class WrittenDay(NamedTuple):
@@ -142,6 +143,7 @@ def _write_table(
     connection.register("generated", rows)
     query = f"SELECT {columns} FROM generated ORDER BY {order}"  # noqa: S608 - names of our own
     connection.execute(f"COPY ({query}) TO '{sql_text(name)}' (FORMAT parquet, COMPRESSION zstd)")
+    held = days_held(connection, category, "generated")
     connection.unregister("generated")
     path = Path(name)
     _flush(path)
@@ -153,7 +155,7 @@ def _write_table(
         len(as_of),
         (int(as_of.min()), int(as_of.max())),
         (int(available_at.min()), int(available_at.max())),
-        "underlying" in rows,
+        held,
     )
 
 
