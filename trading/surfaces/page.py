@@ -127,6 +127,21 @@ def expiry_face(fitted: FittedSurface, expiry: str) -> ExpiryFace | None:
     )
 
 
+def smile_line(rows: Sequence[QuoteRow], forward: float, law: Slice) -> tuple[Array, Array]:
+    """The surface between the outermost quotes: strikes in points and volatilities in percent."""
+    strikes = np.linspace(rows[0].strike, rows[-1].strike, _SMILE_POINTS)
+    return strikes, 100.0 * law.implied_volatility(strikes / forward).value
+
+
+def density_line(forward: float, law: Slice) -> tuple[Array, Array]:
+    """Levels in points, all but a thousandth of the law on each side, and the density there in
+    percent of probability a 1 % move.
+    """
+    low, high = law.quantile(np.array(_DENSITY_ENDS)).tolist()
+    k = np.linspace(low, high, _DENSITY_POINTS)
+    return k * forward, law.density(k)
+
+
 def quote_rows(quote_fit: QuoteFit, law: Slice) -> tuple[QuoteRow, ...]:
     """The quotes of an expiry, by rising strike, each as the option out of the money."""
     quotes = quote_fit.quotes
@@ -206,8 +221,7 @@ def _volatilities(price: Array, k: Array, years: float) -> list[float | None]:
 def _smile(expiry: str, forward: float, rows: Sequence[QuoteRow], law: Slice) -> Plot:
     low, high = rows[0].strike, rows[-1].strike
     margin = 0.02 * (high - low)
-    strikes = np.linspace(low, high, _SMILE_POINTS)
-    fitted = 100.0 * law.implied_volatility(strikes / forward).value
+    strikes, fitted = smile_line(rows, forward, law)
     seen = [
         v
         for row in rows
@@ -271,12 +285,10 @@ def _errors(expiry: str, forward: float, rows: Sequence[QuoteRow]) -> Plot:
 
 
 def _density(expiry: str, forward: float, quote_fit: QuoteFit, law: Slice) -> Plot:
-    low, high = law.quantile(np.array(_DENSITY_ENDS)).tolist()
-    k = np.linspace(low, high, _DENSITY_POINTS)
-    density = law.density(k)  # of X: times 1 % of the forward it is percent a percent
+    levels, density = density_line(forward, law)
     quoted = quote_fit.quotes.strike[0], quote_fit.quotes.strike[-1]
-    points = list(zip((k * forward).tolist(), density.tolist(), strict=True))
-    inside = [p for p, x in zip(points, k.tolist(), strict=True) if quoted[0] <= x <= quoted[1]]
+    points = list(zip(levels.tolist(), density.tolist(), strict=True))
+    inside = [p for p in points if quoted[0] <= p[0] / forward <= quoted[1]]
     below = float(law.cumulative(np.array([quoted[0]]))[0])
     above = float(law.exceedance(np.array([quoted[1]]))[0])
     return plot(
@@ -287,7 +299,7 @@ def _density(expiry: str, forward: float, quote_fit: QuoteFit, law: Slice) -> Pl
             f"{100 * below:.2f} % lies below and {100 * above:.2f} % above the outermost quotes "
             "(dashed)."
         ),
-        x=Axis("level at expiry, points", low * forward, high * forward, _plain),
+        x=Axis("level at expiry, points", float(levels[0]), float(levels[-1]), _plain),
         y=Axis("% of probability a 1 % move", 0.0, 1.06 * float(density.max()), _plain),
         lines=[Line(points, "unquoted"), Line(inside, "fitted")],
         rule=(forward, "forward"),

@@ -20,6 +20,7 @@ from trading.market.ist import instant_us
 from trading.market.store import UNDERLYINGS, StoreError
 from trading.pricing.fitting import Method
 from trading.surfaces.day_summary import day_summary
+from trading.surfaces.picture import surface_png
 from trading.surfaces.report_text import day_lines, report_lines
 from trading.surfaces.selectors import (
     DEFAULT_EXPIRIES,
@@ -64,9 +65,13 @@ class Command(BaseCommand):
             "--fresh", action="store_true", help="fit again what was fitted and kept before"
         )
         parser.add_argument("--json", action="store_true", help="the report as JSON")
+        parser.add_argument("--png", type=Path, metavar="PATH", help="draw it, with --at")
 
     def handle(self, **options: Any) -> None:
         whole_day = options["day"] is not None
+        if whole_day and options["png"]:
+            msg = "--png draws one surface: expected --at, not --day"
+            raise CommandError(msg)
         wish = SurfaceWish(
             underlying=options["underlying"],
             at_us=options["day"] if whole_day else options["at"],
@@ -85,11 +90,14 @@ class Command(BaseCommand):
             if whole_day:
                 self._day(list(day_fit(**how)), as_json=options["json"])
             else:
-                self._instant(surface_fit(**how), as_json=options["json"])
+                self._instant(surface_fit(**how), options["png"], as_json=options["json"])
         except (SurfaceError, StoreError) as error:
             raise CommandError(str(error)) from None
+        except OSError as error:
+            msg = f"{error.filename}: {error.strerror}"
+            raise CommandError(msg) from None
 
-    def _instant(self, fitted: FittedSurface, *, as_json: bool) -> None:
+    def _instant(self, fitted: FittedSurface, png: Path | None, *, as_json: bool) -> None:
         if fitted.not_kept:
             self.stderr.write(f"the fit could not be kept: {fitted.not_kept}")
         if as_json:
@@ -100,6 +108,8 @@ class Command(BaseCommand):
         if refusal:
             msg = f"no surface: {refusal}"
             raise CommandError(msg)
+        if png:
+            png.write_bytes(surface_png(fitted))
 
     def _day(self, reports: list[SurfaceReport], *, as_json: bool) -> None:
         summary = day_summary(reports)
