@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import pytest
 from playwright.sync_api import expect
 
+from tests.e2e.test_accessibility import WIDTHS
 from tests.e2e.test_replay import assert_clean_at_every_width
 from trading.market.synthetic.services import market_synthesise
 
@@ -77,6 +78,12 @@ def test_from_the_navigation_to_another_expiry_and_the_next_snapshot(
     expect(page.get_by_role("region", name="Fits of the day").get_by_role("link")).to_have_count(2)
     page.get_by_text("The law as a table").click()
     assert_clean_at_every_width(page)
+    for width, height in WIDTHS:
+        page.set_viewport_size({"width": width, "height": height})
+        for place in (".surface", ".plots > section"):
+            for part in page.locator(place).all():
+                wide = part.evaluate("(part) => part.scrollWidth - part.clientWidth")
+                assert wide <= 0, f"{place} is {wide} px too wide in a window of {width}"
 
 
 def test_refusals_are_clean_too(enter: Enter, market: None, viewer: User) -> None:

@@ -22,6 +22,7 @@ from trading.market.store import CHAIN_SNAPSHOTS, Entry, MarketStore
 from trading.market.timeguard import TimeGuard
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from datetime import date
 
     from trading.market.frames import MarketFrame
@@ -39,9 +40,12 @@ def chain_moments(store: MarketStore, underlying: str, day: date) -> tuple[int, 
     return _moments(guard, entries_of_day(guard, [underlying], day), underlying, day)
 
 
-def chain_frame_at(store: MarketStore, underlying: str, at_us: int) -> MarketFrame | None:
+def chain_frame_at(
+    store: MarketStore, underlying: str, at_us: int, *, moments: Sequence[int] | None = None
+) -> MarketFrame | None:
     """The last frame with a chain of the same IST day known at an instant (µs UTC), as a feed would
-    have made it then; None when that day had none yet.
+    have made it then; None when that day had none yet. Whoever has asked for the `chain_moments` of
+    the day can give them.
 
     Its quality is that of the instant it became known: a snapshot that only repeats the ones before
     it is as FROZEN here as in the feed. Raises StoreError when a file is missing or damaged.
@@ -49,7 +53,9 @@ def chain_frame_at(store: MarketStore, underlying: str, at_us: int) -> MarketFra
     guard = TimeGuard(store)
     day = ist_date(at_us)
     entries = entries_of_day(guard, [underlying], day)
-    known = [at for at in _moments(guard, entries, underlying, day) if at <= at_us]
+    if moments is None:
+        moments = _moments(guard, entries, underlying, day)
+    known = [at for at in moments if at <= at_us]
     if not known:
         return None
     seen = known[-FROZEN_OBSERVATIONS["chain"] :]

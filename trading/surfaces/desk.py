@@ -102,7 +102,9 @@ def surface_page(
             return replace(nothing, refusal=f"The market store holds no {query.underlying} chain.")
         page = replace(nothing, snapshots=snapshots, at=ist_text(at_us, MOMENT))
         wish = SurfaceWish(query.underlying, at_us, query.profile, query.method, query.expiries)
-        fitted = surface_fit(var_dir=var_dir, wish=wish, version=version, clock=clock)
+        fitted = surface_fit(
+            var_dir=var_dir, wish=wish, version=version, clock=clock, moments=snapshots.moments
+        )
     except SurfaceError as error:
         return replace(page, refusal=f"There is {error}.")
     except StoreError as error:

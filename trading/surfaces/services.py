@@ -54,16 +54,17 @@ def surface_fit(
     version: str,
     clock: Callable[[], float],
     fresh: bool = False,
+    moments: Sequence[int] | None = None,
 ) -> FittedSurface:
     """The surface asked for: fitted, or read where this version of the code fitted it before and
-    no `fresh` fit is wanted.
+    no `fresh` fit is wanted. `moments` are those of the day's chains, where they are known already.
 
     `clock` gives seconds and only measures. Raises SurfaceError where the store holds no chain
     then, StoreError when a file of it is damaged.
     """
     wish = checked_wish(wish)
     store, root = MarketStore(var_dir / "market"), var_dir / "surfaces"
-    frame = chain_frame_at(store, wish.underlying, wish.at_us)
+    frame = chain_frame_at(store, wish.underlying, wish.at_us, moments=moments)
     if frame is None:
         raise nothing_then(store, wish)
     key = fit_key(
@@ -109,7 +110,12 @@ def day_fit(
     for at_us in moments:
         one = msgspec.structs.replace(wish, at_us=at_us)
         yield surface_fit(
-            var_dir=var_dir, wish=one, version=version, clock=clock, fresh=fresh
+            var_dir=var_dir,
+            wish=one,
+            version=version,
+            clock=clock,
+            fresh=fresh,
+            moments=moments,
         ).report
 
 
