@@ -38,6 +38,7 @@ DERIVED_KINDS = frozenset(
         "position.changed",
         "limits.changed",
         "breaker.changed",
+        "request.changed",
         "strategy.disabled",
         "portfolio.snapshot",
         "day.closed",

@@ -172,9 +172,19 @@ def _portfolio(data: Data) -> str:
     return f"{told}, STOPPED" if data.get("killed") else told
 
 
+def _request(data: Data) -> str:
+    told = f"{data.get('what')} {data.get('state')}, asked by {data.get('actor')}"
+    told += f", approved by {data['approver']}" if data.get("approver") else ""
+    return f"{told}{_because(data)}"
+
+
 def _changed(data: Data) -> str:
     told = f"{data.get('what')}: {data.get('before')} → {data.get('after')}"
-    return f"{told} by {data['actor']}{_because(data)}" if data.get("actor") else told
+    if not data.get("actor"):
+        return told
+    told += f" by {data['actor']}"
+    told += f", approved by {data['approver']}" if data.get("approver") else ""
+    return f"{told}{_because(data)}"
 
 
 def _day_closed(data: Data) -> str:
@@ -216,6 +226,7 @@ _TELLERS: dict[str, Callable[[Data], str]] = {
     "position.changed": _position,
     "limits.changed": _changed,
     "breaker.changed": _changed,
+    "request.changed": _request,
     "strategy.disabled": _changed,
     "portfolio.snapshot": _portfolio,
     "day.closed": _day_closed,

@@ -23,7 +23,7 @@ from journal.log.session import checked_session_name, replace_file
 if TYPE_CHECKING:
     from pathlib import Path
 
-COMMANDS = frozenset({"kill"})
+COMMANDS = frozenset({"kill", "limit", "rearm", "disable", "enable", "approve"})
 
 
 class SpoolError(Exception):

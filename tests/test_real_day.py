@@ -74,7 +74,12 @@ def test_a_recorded_day_from_import_to_proof(sample_data: Path, tmp_path: Path) 
     # 4. There are signals, refusals with their gate, and trades that ended flat.
     decisions = [event.data for event in events if event.kind == "gate.decided"]
     refused = [data["decided_by"] for data in decisions if data["verdict"] == "block"]
-    assert set(refused) == {2}
+    assert set(refused) == {1, 2}
+    breakers = [event.data for event in events if event.kind == "breaker.changed"]
+    assert [(data["what"], data["state"]) for data in breakers[:2]] == [
+        ("clock skew", "open"),  # that frame's stamp is most of a minute ahead of its receipt
+        ("clock skew", "half open"),
+    ]
     archived = [
         event.data
         for event in events

@@ -48,6 +48,7 @@ STAGES = {
     "portfolio.snapshot": "PORTFOLIO",
     "limits.changed": "LIMITS",
     "breaker.changed": "BREAKER",
+    "request.changed": "REQUEST",
     "strategy.disabled": "DISABLED",
     "day.closed": "DAY CLOSED",
     "session.closed": "CLOSED",

@@ -168,6 +168,7 @@ class LimitsChanged(Shape, frozen=True):
     before: figure before.
     after: figure from now on.
     actor: who changed it.
+    approver: the second person, who agreed to a looser one; null for a stricter one.
     reason: why.
     """
 
@@ -175,6 +176,7 @@ class LimitsChanged(Shape, frozen=True):
     before: Scalar
     after: Scalar
     actor: str
+    approver: str | None
     reason: str
 
 
@@ -185,14 +187,41 @@ class BreakerChanged(Shape, frozen=True):
     what: name of the breaker, such as `kill switch`.
     before: whether it was set before.
     after: whether it is set now.
-    actor: who or what set it.
+    state: `open`, `half open` (one trade at a time, whose outcome decides) or `closed`.
+    hard: whether it waits for people, whatever time goes by.
+    actor: who or what set it, or asked for its re-arming.
+    approver: the second person, who agreed to its re-arming; null otherwise.
     reason: why.
     """
 
     what: Text
     before: bool
     after: bool
+    state: Literal["open", "half open", "closed"]
+    hard: bool
     actor: str
+    approver: str | None
+    reason: str
+
+
+@payload_of("request.changed", key=attrgetter("request"), key_text="`request`")
+class RequestChanged(Shape, frozen=True):
+    """A command that lets more through waits for a second person, was approved, or cannot be
+    obeyed.
+
+    request: id of the command.
+    what: what it asks for.
+    state: `waiting`, `approved` or `refused`.
+    actor: who asked.
+    approver: the second person; null while it waits or when it was refused.
+    reason: why, in the actor's or the approver's words; what is wrong with one refused.
+    """
+
+    request: Text
+    what: Text
+    state: Literal["waiting", "approved", "refused"]
+    actor: str
+    approver: str | None
     reason: str
 
 

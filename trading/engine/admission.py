@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from trading.engine.breakers import watch_gates
 from trading.engine.desk import MINUTE_US, limits_in_force, risk_snapshot
 from trading.engine.proposals import entry_proposal, standing_proposal
 from trading.engine.quotes import quote_of
 from trading.execution.positions import Leg, Trade
-from trading.risk.decision import decide, evaluate
+from trading.risk.decision import decide, evaluate, failures
 from trading.risk.snapshot import RecentOrder
 from trading.risk.verdicts import Approved, GateResult, Refused
 
@@ -116,9 +117,27 @@ def admit_signal(
         lots=decision.lots if isinstance(decision, Approved) else 0,
         causes=decision_causes(step, signal_seq),
     )
+    watch_gates(step, failures(decision.results), cause=gate_seq)
     if isinstance(decision, Approved):
         step.underlying(frame.underlying).quotes.update(quotes)
         _intend_entry(step, decision, order, gate_seq)
+        _throttle(step, strategy, gate_seq)
+
+
+def _throttle(step: Step, strategy: str, gate_seq: int) -> None:
+    """Switch a strategy off that has entered as often as it may in a day, until a person switches
+    it on again.
+    """
+    entries, limit = step.state.risk.entries[strategy], limits_in_force(step).entries_per_day
+    if entries < limit:
+        return
+    reason = f"{strategy} has entered {entries} times today"
+    step.state.risk.disabled[strategy] = reason
+    step.emit(
+        "strategy.disabled",
+        {"what": strategy, "before": False, "after": True, "actor": "gate 19", "reason": reason},
+        cause=(gate_seq,),
+    )
 
 
 def _intend_entry(step: Step, approved: Approved, order: OrderProposal, gate_seq: int) -> None:

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from trading.engine.admission import standing_results
+from trading.engine.breakers import cool_breakers, watch_snapshot
 from trading.engine.desk import equity_paise, unrealised_paise
-from trading.engine.exits import propose_exits
+from trading.engine.exits import cancel_entries, propose_exits
 from trading.engine.frames import thaw
 from trading.engine.state import DayState, Terms, dump_state, state_digest
 from trading.engine.step import EngineError, Step
@@ -77,6 +78,9 @@ def on_clock_tick(step: Step) -> None:
         step.state.snapshot_seq = step.emit(
             "portfolio.snapshot", _snapshot(step), cause=_snapshot_causes(step)
         )
+        cool_breakers(step)
+        if watch_snapshot(step, equity_paise(step)):
+            cancel_entries(step, cause=step.state.snapshot_seq)
     propose_exits(step)
     if step.ts >= step.day.close_us:
         _close_day(step)

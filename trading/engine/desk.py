@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from trading.engine.book import book_equivalent, book_greeks, book_lines, units_at_stake
+from trading.risk.breakers import flags
 from trading.risk.exposure import strike_key
 from trading.risk.limits import Limits
 from trading.risk.snapshot import InputAge, RiskShares, RiskSnapshot
@@ -69,7 +70,7 @@ def risk_snapshot(step: Step, underlying: str, strategy: str) -> RiskSnapshot:
         now_us=step.ts,
         now_ist_seconds=(step.ts - step.day.midnight_us) // SECOND_US,
         today=step.day.date,
-        flags=_flags(step),
+        flags=_flags(step, strategy),
         halted=seen.halted if seen else False,
         fresh_chains=seen.fresh_chains if seen else None,
         orders_taken=_takes_orders(step, seen),
@@ -92,9 +93,12 @@ def risk_snapshot(step: Step, underlying: str, strategy: str) -> RiskSnapshot:
     )
 
 
-def _flags(step: Step) -> tuple[str, ...]:
-    kill = step.state.kill
-    return () if kill is None else (f"set by {kill.actor}: {kill.reason}",)
+def _flags(step: Step, strategy: str) -> tuple[str, ...]:
+    kill, risk = step.state.kill, step.state.risk
+    found = [] if kill is None else [f"set by {kill.actor}: {kill.reason}"]
+    if strategy in risk.disabled:
+        found = [*found, risk.disabled[strategy]]
+    return (*found, *flags(risk.breakers, trades_open=len(step.state.trades)))
 
 
 def _takes_orders(step: Step, seen: UnderlyingState | None) -> bool:

@@ -11,9 +11,12 @@ from trading.engine.admission import (
     intend_cancel,
     intend_order,
 )
+from trading.engine.breakers import watch_gates
 from trading.engine.proposals import exit_proposal
 from trading.execution.orders import OPPOSITE
 from trading.execution.positions import Leg, State, Trade
+from trading.risk.breakers import DAY_LOSS
+from trading.risk.decision import failures
 from trading.risk.verdicts import Approved
 
 if TYPE_CHECKING:
@@ -58,6 +61,7 @@ def exit_trade(step: Step, trade: Trade, reason: str) -> None:
         lots=max(leg.open_quantity // leg.lot_size for leg in trade.legs),
         causes=decision_causes(step, trade.position_seq, step.seq),
     )
+    watch_gates(step, failures(decision.results), cause=gate_seq)
     if not isinstance(decision, Approved):
         return
     trade.exit_reason = reason
@@ -93,6 +97,8 @@ def _exit_reason(step: Step, trade: Trade) -> str | None:
         return None
     if step.state.kill is not None:
         return "KILL"
+    if DAY_LOSS in step.state.risk.breakers:
+        return "DAY_LOSS"
     s4 = step.configuration.strategies.S4
     if s4 is None or trade.held_at is None:
         return "STRATEGY_REMOVED"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from trading.engine.admission import admit_signal
+from trading.engine.breakers import watch_clock
 from trading.engine.exits import propose_exits
 from trading.engine.quotes import quote_of
 from trading.engine.state import SeenInput, UnderlyingState
@@ -28,6 +29,7 @@ def on_market_frame(step: Step) -> None:
     seen.as_of, seen.available_at = frame.as_of, frame.available_at
     seen.flags = list(frame.flags)
     _keep_levels(seen, frame)
+    watch_clock(step, frame)
     if frame.shows_chain:
         _answer_chain(step, seen, frame)
     else:

@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from trading.engine.admission import contract_data
+from trading.engine.breakers import watch_outcome, watch_report
 from trading.engine.exits import propose_exits
 from trading.engine.step import EngineError, Step
-from trading.execution.orders import FILLS, TERMINAL
+from trading.execution.orders import FILLS, OPPOSITE, TERMINAL
 from trading.execution.positions import Leg, State, Trade
 
 
@@ -28,6 +29,7 @@ def on_broker_report(step: Step) -> None:
         _move(step, trade, State.EXIT, report)
     elif filled:
         _emit(step, trade, before=trade.state, reason=report["status"])
+    watch_report(step, report, leg.side if entry else OPPOSITE[leg.side])
     _settle(step, trade, report)
     propose_exits(step)
 
@@ -80,6 +82,7 @@ def _settle(step: Step, trade: Trade, report: dict[str, Any]) -> None:
 def _archive(step: Step, trade: Trade, report: dict[str, Any]) -> None:
     step.state.realised_paise += trade.gross_paise()
     _move(step, trade, State.ARCHIVE, report)
+    watch_outcome(step, trade)
     del step.state.trades[trade.id]
     step.state.risk.at_stake.pop(trade.id, None)
     held = {leg.contract.label for other in step.state.trades.values() for leg in other.legs}

@@ -422,7 +422,8 @@ class SessionRunner:
         words = path.read_text(errors="replace").strip()
         await self._command(
             {
-                "id": f"KILL-{path.stat().st_mtime_ns}",
+                # An id of its own each time: the file wins over whoever re-armed beside it.
+                "id": f"KILL-{path.stat().st_mtime_ns}-{self.engine.next_seq}",
                 "command": "kill",
                 "arguments": {},
                 "actor": "KILL file",

@@ -14,6 +14,7 @@ import msgspec
 from journal.log.canonical import canonical_bytes
 from trading.execution.positions import Trade
 from trading.features.window import FloatWindow
+from trading.risk.breakers import Breaker, Outcome
 from trading.risk.snapshot import RecentOrder
 
 
@@ -114,10 +115,21 @@ class Kill(msgspec.Struct, frozen=True):
     reason: str
 
 
+class Request(msgspec.Struct, frozen=True):
+    """A command that waits for a second person: its seq, what it asks for in words, its data."""
+
+    seq: int
+    what: str
+    command: dict[str, Any]
+
+
 class RiskState(msgspec.Struct):
-    """What the gates need to remember: equity at the day's opening, when last known, and at its
-    highest; when messages went in the last minute, and which orders; entries of the day by
-    strategy; what each open trade can lose, by its id; limits that were changed.
+    """What gates and breakers need to remember: equity at the day's opening, when last known, and
+    at its highest; when messages went in the last minute, and which orders; entries of the day by
+    strategy; what each open trade can lose, by its id; limits that were changed; strategies that
+    are off, with the reason; breakers that are not closed; what waits for a second person; losing
+    trades in a row; how orders of the last minutes ended; slippage of fills and changes of equity
+    by the minute, of these the last and the trades it was of.
     """
 
     opening_equity_paise: int | None = None
@@ -128,6 +140,15 @@ class RiskState(msgspec.Struct):
     entries: dict[str, int] = {}
     at_stake: dict[str, int] = {}
     limit_changes: dict[str, int] = {}
+    disabled: dict[str, str] = {}
+    breakers: dict[str, Breaker] = {}
+    requests: dict[str, Request] = {}
+    losses: int = 0
+    outcomes: list[Outcome] = []
+    slippage_paise: list[int] = []
+    changes_paise: list[int] = []
+    minute_equity_paise: int | None = None
+    minute_trades: list[str] = []
 
 
 class EngineState(msgspec.Struct):

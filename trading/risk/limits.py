@@ -75,7 +75,9 @@ class DeskLimits(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_onl
     reject_window_us: int
     reject_least_orders: int
     slippage_deviations: int
+    slippage_floor_paise: int
     profit_jump_deviations: int
+    profit_jump_floor_ppm: int
     least_observations: int
     clock_skew_us: int
     cool_off_us: int

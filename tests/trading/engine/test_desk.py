@@ -15,13 +15,11 @@ from replay.runner import DayRunner
 from tests.market_factory import (
     DAYS,
     FORWARD_PAISE,
-    MINUTE_US,
     Rig,
-    chain_frame,
     day_frames,
     factory_configuration,
 )
-from trading.engine.configuration import configuration_from_data
+from tests.trading.engine.desk_bed import FIRES, configuration, firing, frame
 from trading.engine.engine import Engine
 from trading.engine.opening import day_data
 from trading.market.calendar import session_hours
@@ -35,26 +33,7 @@ if TYPE_CHECKING:
     from trading.engine.configuration import Configuration
     from trading.market.frames import MarketFrame
 
-CALM = (0.120, 0.121, 0.119, 0.120, 0.121)
-FIRES = 0.150
 CRORE_PAISE = 1_000_000_000
-START = session_hours(DAYS[0]).open_us + 10 * MINUTE_US
-
-
-def frame(minute: int, volatility: float, underlying: str = "NIFTY", **rest: Any) -> MarketFrame:
-    return chain_frame(underlying, START + minute * MINUTE_US, volatility, **rest)
-
-
-def firing(underlying: str = "NIFTY", *, first: int = 0, **rest: Any) -> list[MarketFrame]:
-    """Five calm frames and one that fires; the order fills on the next frame."""
-    calm = [frame(first + i, CALM[i], underlying, **rest) for i in range(5)]
-    return [*calm, frame(first + 5, FIRES, underlying, **rest)]
-
-
-def configuration(capital_rupees: int = 50_000_000, **strategy: Any) -> Configuration:
-    data = factory_configuration(lookback_snapshots=5, **strategy).to_data()
-    data["desk"]["capital_rupees"] = capital_rupees
-    return configuration_from_data(data, where="test")
 
 
 def run(tmp_path: Path, feed: Sequence[MarketFrame], chosen: Configuration) -> list[Event]:

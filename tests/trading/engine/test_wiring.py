@@ -14,13 +14,15 @@ from collections import Counter
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
+import msgspec
 import pytest
 
 from brahmastra_site.launcher.environment import REPOSITORY
 from journal.events import INPUT_KINDS, Event
 from journal.log.reader import read_session
 from journal.spool import kill_file
-from tests.market_factory import DAYS, Rig, chain_frame, day_frames
+from tests.market_factory import DAYS, MINUTE_US, Rig, chain_frame, day_frames
+from tests.trading.engine.desk_bed import Desk, frame, high, look_at, losing, tell
 from tests.trading.engine.mutators import mutators_of_packages, mutators_of_source
 from trading.engine.engine import HANDLERS, Engine
 
@@ -192,9 +194,35 @@ def killed_at(rig: Rig, instant: int, instants: list[int]) -> Rig:
     return replace(rig, stopping=look)
 
 
+def governed(var_dir: Path) -> Desk:
+    """A session whose limits change, whose strategy is switched, that loses, whose breakers open,
+    are re-armed, cool off and are decided by a trial, until it has entered too often.
+    """
+    looser = tell(3, "limit", name="cool_off_us", value=MINUTE_US)
+    rearm = tell(6, "rearm", breaker="consecutive losses")
+    told = {
+        1: [
+            tell(1, "limit", name="losses_in_a_row", value=1),
+            tell(2, "limit", name="entries_per_day", value=3),
+            looser,
+            tell(4, "disable", strategy="S4"),
+            tell(5, "enable", strategy="S4"),
+        ],
+        2: [tell(7, "approve", actor="ravi", request=looser.id)],
+        look_at(14): [rearm],
+        look_at(15): [tell(8, "approve", actor="ravi", request=rearm.id)],
+    }
+    ahead = frame(28, 0.25)
+    ahead = msgspec.structs.replace(ahead, as_of=ahead.available_at + MINUTE_US, flags=("CLOCK",))
+    trial = [frame(30, 0.28), frame(31, 0.28), *[frame(minute, 0.2) for minute in range(32, 40)]]
+    return Desk(var_dir, [*losing(), *high(13, 28), ahead, *high(29, 30), *trial], told)
+
+
 @pytest.fixture(scope="module")
 def sessions(tmp_path_factory: pytest.TempPathFactory) -> list[list[Event]]:
-    """Inputs of a usual day, of one whose last orders expire, and of one killed at work."""
+    """Inputs of a usual day, of one whose last orders expire, of one killed at work and of one
+    whose limits and breakers move.
+    """
     usual = Rig(var_dir=tmp_path_factory.mktemp("usual"), days=DAYS[:1])
     thin = Rig(var_dir=tmp_path_factory.mktemp("thin"), days=DAYS[:1], frames_of=thin_frames)
     usual.run()
@@ -215,7 +243,9 @@ def sessions(tmp_path_factory: pytest.TempPathFactory) -> list[list[Event]]:
         data={"underlying": "NIFTY", "status": "HALT", "reason": None},
     )
     halted = [*before, halt, replace(ended, seq=(ended.seq or 0) + 1)]
-    return [halted, inputs_of(thin), inputs_of(killed)]
+    told_so = governed(tmp_path_factory.mktemp("governed"))
+    told_so.run()
+    return [halted, inputs_of(thin), inputs_of(killed), inputs_of(told_so.rig)]
 
 
 @pytest.fixture(scope="module")
