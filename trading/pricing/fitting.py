@@ -5,6 +5,7 @@ what is tried when a solver gives up.
 from __future__ import annotations
 
 import itertools
+import math
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, NamedTuple
@@ -241,7 +242,7 @@ def _climb(
     if method is Method.LP:
         return linear_program.solve(nodes, usable, rows), Rung.FIRST
     shapes = [
-        (quote_rows(row, quotes, weight), shape_rows(nodes, variance**0.5))
+        (quote_rows(row, quotes, weight), shape_rows(nodes, math.sqrt(variance)))
         for row, quotes, weight, variance in zip(rows, usable, weights, variances, strict=True)
     ]
     if method is Method.REFERENCE:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import highspy
 import numpy as np
+from highspy._core import _Highs
 from scipy.sparse import bmat, csc_matrix, eye, vstack
 
 from trading.pricing.discrete_law import masses_of_calls
@@ -51,7 +52,8 @@ def solve(nodes: Array, usable: Sequence[UsableQuotes], rows: Sequence[PriceRows
     program.a_matrix_.start_ = matrix.indptr
     program.a_matrix_.index_ = matrix.indices
     program.a_matrix_.value_ = matrix.data
-    solver: Any = highspy.Highs()  # type: ignore[no-untyped-call]
+    # The bare solver: the wrapper's constructor prints a banner before an option can be set.
+    solver: Any = _Highs()
     for name, value in SETTINGS.items():
         solver.setOptionValue(name, value)
     solver.passModel(program)

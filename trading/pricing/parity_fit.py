@@ -12,6 +12,10 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, NamedTuple
 
+import numpy as np
+
+from trading.pricing.elementary import exponential
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -82,7 +86,8 @@ def parity_fit(pairs: Sequence[Pair], years: float) -> ParityFit | None:
     if len(near) < PAIRS_NEEDED:
         return None
     near.sort(key=lambda pair: pair.strike)
-    expected = math.exp(-RATE_EXPECTED * years)
+    # Not the C library's: another of its variants may differ in the last bit, and so would a fit.
+    expected = float(exponential(np.array([-RATE_EXPECTED * years]))[0])
     centre = _median([pair.strike + pair.difference / expected for pair in near])
     scales = [max(pair.width, _SPREAD_FLOOR * centre) for pair in near]
     discount, offset = expected, 0.0
@@ -107,7 +112,8 @@ def _line(
     mean_x = math.fsum(w * (p.strike - centre) for w, p in zip(weights, pairs, strict=True)) / total
     mean_y = math.fsum(w * p.difference for w, p in zip(weights, pairs, strict=True)) / total
     spread = math.fsum(
-        w * (p.strike - centre - mean_x) ** 2 for w, p in zip(weights, pairs, strict=True)
+        w * (p.strike - centre - mean_x) * (p.strike - centre - mean_x)
+        for w, p in zip(weights, pairs, strict=True)
     )
     joint = math.fsum(
         w * (p.strike - centre - mean_x) * (p.difference - mean_y)
@@ -127,8 +133,8 @@ def _weights(residuals: Sequence[float], scales: Sequence[float]) -> list[float]
     found = []
     for ratio, scale in zip(ratios, scales, strict=True):
         distance = ratio / (_BIWEIGHT * unit)
-        kept = (1.0 - distance * distance) ** 2 if abs(distance) < 1.0 else 0.0
-        found.append(kept / (unit * scale) ** 2)
+        root = 1.0 - distance * distance if abs(distance) < 1.0 else 0.0
+        found.append(root * root / (unit * scale * unit * scale))
     return found
 
 

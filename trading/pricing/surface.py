@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from trading.pricing.discrete_law import calls_of_masses
-from trading.pricing.elementary import SQRT_HALF, Array, scaled_erfc
+from trading.pricing.elementary import SQRT_HALF, Array, exponential, scaled_erfc
 from trading.pricing.slice import Component, Slice
 
 if TYPE_CHECKING:
@@ -163,8 +163,8 @@ def _certain(nodes: Array) -> Slice:
 
 def price_at_the_money(variance: float) -> float:
     """The undiscounted at-the-money option per unit of forward, of a total variance."""
-    y = 0.5 * math.sqrt(variance) * SQRT_HALF
-    return float(1.0 - math.exp(-y * y) * scaled_erfc(np.array([y]))[0])
+    y = np.array([0.5 * math.sqrt(variance) * SQRT_HALF])
+    return float(1.0 - (exponential(-y * y) * scaled_erfc(y))[0])
 
 
 def variance_at_the_money(price: float) -> float:
@@ -173,4 +173,5 @@ def variance_at_the_money(price: float) -> float:
 
     if price <= 0.0:
         return 0.0
-    return float(implied_deviations(np.array([price]), np.zeros(1))[0]) ** 2
+    deviation = float(implied_deviations(np.array([price]), np.zeros(1))[0])
+    return deviation * deviation

@@ -82,24 +82,6 @@ def test_the_linear_program_meets_every_quote_too() -> None:
     assert fit.surface.digest == again.surface.digest
 
 
-def test_the_order_of_rows_and_expiries_does_not_matter(fast: Surface) -> None:
-    random = np.random.default_rng(5)
-    shuffled = [_kept(q, random.permutation(q.strike.size)) for q in reversed(ssvi_chain())]
-    other = fit_surface(shuffled, profile=FAST).surface
-    assert other is not None
-    assert other.digest == fast.digest
-
-
-def test_one_ulp_on_a_quote_moves_no_price(fast: Surface) -> None:
-    chain = ssvi_chain()
-    ask = chain[1].ask.copy()
-    ask[30] = np.nextafter(ask[30], np.inf)
-    other = fit_surface([chain[0], replace(chain[1], ask=ask), *chain[2:]], profile=FAST)
-    whole = fit_surface(chain, profile=FAST)
-    for f, g in zip(whole.quote_fits, other.quote_fits, strict=True):
-        assert np.max(np.abs(f.price - g.price) / f.quotes.spread) <= 1e-6
-
-
 def test_a_chain_of_three_strikes_is_fitted() -> None:
     quotes = _kept(ssvi_chain()[0], np.array([26, 30, 34]))
     fit = fit_surface([quotes], profile=FAST)
