@@ -22,6 +22,11 @@ class Category(NamedTuple):
     key: tuple[str, ...]
 
     @property
+    def is_dated_table(self) -> bool:
+        """Whether its rows are figures with a status and a source, of no day of their own."""
+        return _STATUS.keys() <= self.columns.keys()
+
+    @property
     def order(self) -> str:
         """The order of its rows in a file."""
         names = ("available_at", *(name for name in self.key if name != "available_at"))
@@ -37,6 +42,7 @@ COMMON_COLUMNS = {
     "seed": "UBIGINT",
     "mode": "VARCHAR",
 }
+ADDED_COLUMNS = ("source_digest", "synthetic", "generator", "seed", "mode")  # by the store, to all
 
 _PRICES = dict.fromkeys(("open_paise", "high_paise", "low_paise", "close_paise"), "BIGINT")
 _CONTRACT = {
@@ -518,3 +524,10 @@ BY_NAME = {category.name: category for category in CATEGORIES}
 def columns_of(category: str) -> dict[str, str]:
     """Every column of a category's rows with its SQL type, the common ones first."""
     return {**COMMON_COLUMNS, **BY_NAME[category].columns}
+
+
+def own_columns(category: str) -> dict[str, str]:
+    """The columns of a category that its importer gives, with their SQL types: without those the
+    store adds.
+    """
+    return {name: kind for name, kind in columns_of(category).items() if name not in ADDED_COLUMNS}

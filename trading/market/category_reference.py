@@ -47,8 +47,11 @@ def _lines() -> Iterator[str]:
     yield "Written by `make docs` from `trading/market/categories.py`; do not edit."
     yield ""
     yield (
-        "Rows of one key and one `available_at` say the same thing, or contradict each other and "
-        "are refused; a row of the same key at a later `available_at` is a revision, and both are "
+        "Rows of one key and one `available_at` that give different values contradict each other "
+        "and are refused. A null says nothing: a row that gives nothing new is dropped, one that "
+        "gives what was missing is kept, completed with what was known, and read in its place "
+        "(in tables with a status and a source a null is a statement like any value). A row of the "
+        "same key at a later `available_at` is a revision, whole as it stands, and both are "
         "kept. Times are µs UTC, prices integer paise (hundredths of the quoted currency where a "
         "market is not Indian); a missing number is null, never zero."
     )

@@ -30,7 +30,7 @@ def days_held(connection: duckdb.DuckDBPyConnection, category: str, relation: st
     of each IST date, for each of UNDERLYINGS and `*` for everything else: the date a snapshot was
     received on, or anything else was true on. Tables of dated figures are of no day.
     """
-    if "status" in BY_NAME[category].columns:
+    if BY_NAME[category].is_dated_table:
         return {}
     moment = f"({_moment(category)} + {_IST_OFFSET_US} - {_lag(category)})"
     stands_for_day = _stands_for_day(category)

@@ -1,18 +1,17 @@
 """One source into the store: read by its importer, judged row by row, written as Parquet.
 
 What an importer has staged is held against itself and against what the store has of the same
-source's kind: rows that say the same thing again are dropped, rows that contradict each other are
-refused, all of them, because nobody can say which is right. A row whose key is known with another
-`available_at` is a revision, and both are kept.
+source's kind (trading.market.agreement). A row whose key is known with another `available_at` is a
+revision, and both are kept.
 """
 
 from __future__ import annotations
 
-import glob
 from typing import TYPE_CHECKING, Any
 
 import duckdb
 
+from trading.market import agreement
 from trading.market.categories import BY_NAME, columns_of
 from trading.market.day_slots import day_of, days_held, whose_of
 from trading.market.importers import ImportRefusedError
@@ -32,20 +31,6 @@ if TYPE_CHECKING:
     from trading.market.importers.head import SourceFile
     from trading.market.importers.registry import Importer
     from trading.market.store import MarketStore, StoredFile, StoredSource
-
-DUPLICATE_ROW = "DUPLICATE_ROW"
-CONFLICTING_ROWS = "CONFLICTING_ROWS"
-ALREADY_STORED = "ALREADY_STORED"
-CONFLICTS_WITH_STORE = "CONFLICTS_WITH_STORE"
-_DROPS = (DUPLICATE_ROW, ALREADY_STORED)
-_REFUSALS = (CONFLICTING_ROWS, CONFLICTS_WITH_STORE)
-
-ADDED_COLUMNS = ("source_digest", "synthetic", "generator", "seed", "mode")  # by the store, to all
-
-
-def own_columns(category: str) -> tuple[str, ...]:
-    """The columns of a category that its importer gives: those the store adds are left out."""
-    return tuple(name for name in columns_of(category) if name not in ADDED_COLUMNS)
 
 
 def stage_source(
@@ -72,68 +57,11 @@ def staged_categories(connection: duckdb.DuckDBPyConnection, importer: Importer)
     return tuple(name for name in importer.CATEGORIES if f"staged_{name}" in tables)
 
 
-def mark_repeated(connection: duckdb.DuckDBPyConnection, category: str) -> None:
-    """Within a file: the same row again is dropped, different rows of one key and one moment are
-    all refused.
-    """
-    key = _quoted(_identity(category))
-    repeated = connection.execute(
-        f"""
-        SELECT 1 FROM staged_{category} WHERE outcome IS NULL
-        GROUP BY {key} HAVING count(*) > 1 LIMIT 1
-        """  # noqa: S608 - names of our own
-    ).fetchone()
-    if repeated is None:
-        return
-    content = _content("t", category)
-    connection.execute(
-        f"""
-        UPDATE staged_{category} SET outcome = found.outcome FROM (
-          SELECT source_row, CASE WHEN differing > 1 THEN '{CONFLICTING_ROWS}'
-            WHEN source_row > first THEN '{DUPLICATE_ROW}' END AS outcome
-          FROM (
-            SELECT source_row, count(DISTINCT content) OVER same AS differing,
-              min(source_row) OVER same AS first
-            FROM (SELECT *, {content} AS content FROM staged_{category} t WHERE outcome IS NULL)
-            WINDOW same AS (PARTITION BY {key})
-          )
-        ) found
-        WHERE found.outcome IS NOT NULL AND found.source_row = staged_{category}.source_row
-          AND staged_{category}.outcome IS NULL
-        """  # noqa: S608 - names of our own
-    )
-
-
-def mark_stored(
-    connection: duckdb.DuckDBPyConnection, category: str, files: Sequence[Path]
-) -> None:
-    """Against what the store has: the same row is dropped, another of its key and moment
-    refused.
-    """
-    if not files:
-        return
-    names = ", ".join(f"'{sql_text(glob.escape(str(path)))}'" for path in files)
-    same = " AND ".join(f's."{n}" IS NOT DISTINCT FROM t."{n}"' for n in _identity(category))
-    connection.execute(
-        f"""
-        UPDATE staged_{category} SET outcome = found.outcome FROM (
-          SELECT t.source_row,
-            CASE WHEN bool_or({_content("s", category)} = {_content("t", category)})
-              THEN '{ALREADY_STORED}' ELSE '{CONFLICTS_WITH_STORE}' END AS outcome
-          FROM staged_{category} t JOIN read_parquet([{names}]) s ON {same}
-          WHERE t.outcome IS NULL GROUP BY t.source_row
-        ) found
-        WHERE found.source_row = staged_{category}.source_row
-          AND staged_{category}.outcome IS NULL
-        """  # noqa: S608 - names of our own
-    )
-
-
 def days_of(connection: duckdb.DuckDBPyConnection, category: str) -> dict[str, tuple[str, ...]]:
     """The IST dates a category's acceptable rows are of: when a snapshot was received, when
     anything else was true. Tables of dated figures are of no day.
     """
-    if "status" in BY_NAME[category].columns:
+    if BY_NAME[category].is_dated_table:
         return {}
     rows = connection.execute(
         f"""
@@ -191,7 +119,7 @@ def counts_of(importer: Importer, found: Mapping[str, Mapping[str, int]]) -> dic
     for by_outcome in found.values():
         for outcome, rows in by_outcome.items():
             total[outcome] = total.get(outcome, 0) + rows
-    drops, refusals = (*importer.DROPS, *_DROPS), (*importer.REFUSALS, *_REFUSALS)
+    drops, refusals = (*importer.DROPS, *agreement.DROPS), (*importer.REFUSALS, *agreement.REFUSALS)
     return {
         "read": sum(total.values()),
         "accepted": total.get("", 0),
@@ -221,7 +149,7 @@ def write_import(
     )
     rejected = None
     if counts["rejected"]:
-        rejected = _write_refused(store, connection, categories, (*refusals, *_REFUSALS))
+        rejected = _write_refused(store, connection, categories, (*refusals, *agreement.REFUSALS))
     return Import(
         source=source,
         importer=importer,
@@ -311,19 +239,6 @@ def moments_of(connection: duckdb.DuckDBPyConnection, category: str) -> tuple[in
         "WHERE outcome IS NULL"
     ).fetchall()[0]
     return None if first is None else (first, last)
-
-
-def _identity(category: str) -> tuple[str, ...]:
-    return tuple(dict.fromkeys((*BY_NAME[category].key, "available_at")))
-
-
-def _content(table: str, category: str) -> str:
-    values = ", ".join(f'{table}."{name}"' for name in own_columns(category))
-    return f"md5(CAST(row({values}) AS VARCHAR))"
-
-
-def _quoted(names: Sequence[str]) -> str:
-    return ", ".join(f'"{name}"' for name in names)
 
 
 def _literal(value: str | int | None) -> str:

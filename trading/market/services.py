@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from trading.market import importing
+from trading.market import agreement, importing
 from trading.market import store as market_store
 from trading.market.importers import ImportRefusedError, skipped
 from trading.market.importers.column_map import read_map
@@ -185,7 +185,8 @@ class _Importing:
     ) -> tuple[str, dict[str, Any]]:
         """Stage and judge a source, and write it unless nothing of it is new."""
         present = [*catalogue.entries, *(e for made in self._made for e in made.entries)]
-        earlier = [e for e in present if e.source.digest != stored.digest]
+        # What an older importer made of the same source is about to be replaced.
+        earlier = [e for e in present if e.source.identity != stored.identity]
         importing.stage_source(self._connection, importer, source)
         categories = importing.staged_categories(self._connection, importer)
         for category in categories:
@@ -228,8 +229,13 @@ def _judge(
     if compare is not None:
         compare(connection, files)
     else:
-        importing.mark_repeated(connection, category)
-        importing.mark_stored(connection, category, files)
+        agreement.mark_repeated(connection, category)
+        agreement.mark_stored(connection, category, files)
+        if files and moments and source.known_at_us is not None:
+            until = (moments[0], max(moments[1], source.known_at_us))
+            files = importing.stored_paths(store, present, source, category, until)
+            agreement.mark_restated(connection, category, files, source.known_at_us)
+            agreement.mark_stored(connection, category, files)
 
 
 def _unknown(source: SourceFile) -> str:

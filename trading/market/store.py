@@ -66,6 +66,11 @@ class StoredSource(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         return f"{self.name} {self.generator_version}" if self.synthetic else None
 
     @property
+    def identity(self) -> StoredSource:
+        """What was imported, whatever the file was called."""
+        return msgspec.structs.replace(self, file="")
+
+    @property
     def family(self) -> tuple[str, int | None, int | None, str | None]:
         """Sources of one family may share a market day; two families on one day would mix two
         markets.
@@ -135,7 +140,7 @@ class Import(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     @property
     def identity(self) -> tuple[StoredSource, str]:
         """What it was made of and by which importer: at most one of each is listed."""
-        return (msgspec.structs.replace(self.source, file=""), self.importer)
+        return (self.source.identity, self.importer)
 
     @property
     def entries(self) -> tuple[Entry, ...]:
@@ -187,7 +192,7 @@ class Catalogue(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     def find(self, source: StoredSource, importer: str, importer_version: int) -> Import | None:
         """What this importer made of this source, or None."""
-        wanted = (msgspec.structs.replace(source, file=""), importer)
+        wanted = (source.identity, importer)
         for made in self.imports:
             if made.identity == wanted and made.importer_version == importer_version:
                 return made

@@ -1,7 +1,8 @@
 """The door to history: given an instant, what was known at it.
 
 A row is seen from its `available_at` on. Of several rows of one key the one known last is the one
-that counts, so a correction is seen from the moment it came and not before. What the exchange
+that counts, so a correction is seen from the moment it came and not before; of several rows of one
+moment it is the one that says most (trading.market.agreement). What the exchange
 publishes about a day (rows with a `trade_date`) is seen from 09:00 IST of the next market day, even
 where a source claims to have had it earlier.
 
@@ -14,6 +15,7 @@ from __future__ import annotations
 from datetime import date, time, timedelta
 from typing import TYPE_CHECKING, Any
 
+from trading.market.agreement import silence
 from trading.market.calendar import CalendarError, calendar, instant_us, ist_date
 from trading.market.categories import BY_NAME
 from trading.market.store import Entry, MarketStore, connect, sql_text
@@ -73,7 +75,7 @@ class TimeGuard:
             values["since"] = since_us
         tail = (
             f"QUALIFY row_number() OVER (PARTITION BY {keys} "
-            f"ORDER BY available_at DESC, source_digest) = 1 ORDER BY {keys}"
+            f"ORDER BY available_at DESC, {silence(category)}, source_digest) = 1 ORDER BY {keys}"
         )
         entries = [e for e in self.entries(category) if _first_known(e) <= now_us]
         return self._ask(category, entries, columns, where, conditions, values, tail)
@@ -99,7 +101,8 @@ class TimeGuard:
         values = {"from": from_us, "past": past_us}
         wanted = [e for e in entries if _first_known(e) < past_us and _last_known(e) >= from_us]
         keys = ", ".join(f'"{name}"' for name in BY_NAME[_known(category)].key)
-        tail = f"ORDER BY available_at, {keys}" if in_order else ""
+        order = f"ORDER BY available_at, {keys}, {silence(category)} DESC, source_digest"
+        tail = order if in_order else ""
         return self._ask(category, wanted, columns, where, conditions, values, tail)
 
     def moments(

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from trading.market import importing
-from trading.market.categories import BY_NAME, columns_of
+from trading.market import agreement, importing
+from trading.market.categories import BY_NAME, columns_of, own_columns
 from trading.market.store import MarketStore, StoredSource, connect
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ class _Anything:
 
 def _stage(connection: duckdb.DuckDBPyConnection, category: str, *rows: dict[str, Any]) -> None:
     kinds = columns_of(category)
-    own = importing.own_columns(category)
+    own = own_columns(category)
     types = ", ".join(f'"{name}" {kinds[name]}' for name in own)
     connection.execute(
         f"""
@@ -127,21 +127,21 @@ def test_repeated_rows_are_dropped_and_contradictions_refused(
     store = MarketStore(tmp_path / "market")
     with connect() as connection:
         _stage(connection, category, {}, {})
-        importing.mark_repeated(connection, category)
+        agreement.mark_repeated(connection, category)
         assert _outcomes(connection, category) == [None, "DUPLICATE_ROW"]
         made = _write(store, connection, category)
         path = store.path_of(made.files[0].accepted)
 
         _stage(connection, category, {}, {name: value})
-        importing.mark_repeated(connection, category)
+        agreement.mark_repeated(connection, category)
         assert _outcomes(connection, category) == ["CONFLICTING_ROWS"] * 2
 
         _stage(connection, category, {})
-        importing.mark_stored(connection, category, [path])
+        agreement.mark_stored(connection, category, [path])
         assert _outcomes(connection, category) == ["ALREADY_STORED"]
 
         _stage(connection, category, {name: value})
-        importing.mark_stored(connection, category, [path])
+        agreement.mark_stored(connection, category, [path])
         assert _outcomes(connection, category) == ["CONFLICTS_WITH_STORE"]
 
 
@@ -154,5 +154,5 @@ def test_a_key_known_later_is_a_revision(category: str, tmp_path: Path) -> None:
         path = store.path_of(_write(store, connection, category).files[0].accepted)
         later = SAMPLES["BIGINT"] + 1
         _stage(connection, category, {name: value, "available_at": later})
-        importing.mark_stored(connection, category, [path])
+        agreement.mark_stored(connection, category, [path])
         assert _outcomes(connection, category) == [None]

@@ -22,7 +22,8 @@ ROOTS = ("trading", "replay", "journal", "diagnostics", "brahmastra_site")
 ALLOWED = {
     "trading/market/store.py": "writes them",
     "trading/market/services.py": "holds the connection that imports",
-    "trading/market/importing.py": "imports: compares what comes with what is there",
+    "trading/market/importing.py": "imports: judges and writes what comes",
+    "trading/market/agreement.py": "compares what comes with what is there",
     "trading/market/day_slots.py": "counts what is being written, by its day",
     "trading/market/importers/": "read the files that come in",
     "trading/market/synthetic/writing.py": "writes what is generated",

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from trading.market.calendar import CalendarError
-from trading.market.categories import columns_of
+from trading.market.categories import own_columns
 from trading.market.contracts import ContractError, lot_size
 from trading.market.importers import ImportRefusedError, bars, levels, reasons
 from trading.market.importers.column_map import BY_CONTRACT, LEG, ColumnMap, RowsSpec, read_map
@@ -43,7 +43,6 @@ if TYPE_CHECKING:
     from trading.market.importers.head import FileHead, SourceFile
 
 _MAPS = Path(__file__).parent / "maps"
-_ADDED = frozenset({"source_digest", "synthetic", "generator", "seed", "mode"})
 _BARS = frozenset({"spot_bars", "future_bars", "option_bars"})
 _JSON = frozenset({"candles", "columns", "objects", "keyed"})
 # The file names no contract for a row that has what only contracts have.
@@ -314,7 +313,7 @@ def _header(lines: tuple[str, ...], number: int) -> tuple[str, ...]:
 
 def _kinds(rows: RowsSpec) -> dict[str, str]:
     """The columns of `parsed` with their types."""
-    kinds = {name: kind for name, kind in columns_of(rows.category).items() if name not in _ADDED}
+    kinds = own_columns(rows.category)
     if rows.legs is not None:
         kinds |= {LEG + name: kinds[f"call_{name}"] for name in _legs(kinds)}
     return kinds
@@ -363,7 +362,7 @@ def _says(column: str) -> str:
 
 def _settle_lots(connection: duckdb.DuckDBPyConnection, rows: RowsSpec) -> None:
     """Units into contracts, by the lot of each expiry on the day."""
-    kinds = columns_of(rows.category)
+    kinds = own_columns(rows.category)
     columns = [name for name, spec in rows.columns.items() if spec.lot == BY_CONTRACT]
     if not columns:
         return
@@ -398,7 +397,7 @@ def _lot(underlying: str, expiry: date, day: date) -> int | None:
 def _fold_legs(connection: duckdb.DuckDBPyConnection, rows: RowsSpec) -> None:
     """Fold the call and the put of a strike, two parsed rows, into one."""
     bars.refuse(connection, reasons.BAD_RIGHT, "side IS NULL")
-    kinds = {name: kind for name, kind in columns_of(rows.category).items() if name not in _ADDED}
+    kinds = own_columns(rows.category)
     legs = _legs(kinds)
     key = ", ".join(quoted(n) for n in kinds if not n.startswith(("call_", "put_")))
     content = ", ".join(quoted(LEG + name) for name in legs)
@@ -441,7 +440,7 @@ def _reversed(legs: list[str]) -> str:
 
 def _stage(connection: duckdb.DuckDBPyConnection, category: str) -> None:
     """Put `parsed` into `staged_<category>`, after what an earlier section put there."""
-    columns = ", ".join(quoted(name) for name in columns_of(category) if name not in _ADDED)
+    columns = ", ".join(quoted(name) for name in own_columns(category))
     rows = f"""
         SELECT {columns}, source_row, outcome, CASE WHEN outcome IS NOT NULL THEN raw END AS raw
         FROM parsed

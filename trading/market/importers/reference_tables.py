@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from trading.market.categories import columns_of
+from trading.market.categories import own_columns
 from trading.market.figures import table_path
 from trading.market.importers import ImportRefusedError
 from trading.market.reference import TABLES, reference_rows
@@ -43,8 +43,6 @@ REFUSALS: tuple[str, ...] = ()
 DROPS: tuple[str, ...] = ()
 
 _FORMAT = 'format = "brahmastra-reference-1"'
-# What the store adds to every row by itself.
-_ADDED = ("source_digest", "synthetic", "generator", "seed", "mode")
 
 
 def shipped() -> tuple[Path, ...]:
@@ -78,7 +76,7 @@ def _rows_of(source: SourceFile) -> dict[str, list[dict[str, Any]]]:
 def _stage_category(
     connection: duckdb.DuckDBPyConnection, category: str, rows: list[dict[str, Any]]
 ) -> None:
-    types = {name: kind for name, kind in columns_of(category).items() if name not in _ADDED}
+    types = own_columns(category)
     texts = {name: _texts(row[name] for row in rows) for name in types}
     texts["source_row"] = _texts(range(1, len(rows) + 1))
     casts = ", ".join(f'CAST("{name}" AS {kind}) AS "{name}"' for name, kind in types.items())

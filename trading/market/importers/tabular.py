@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import duckdb
 
-from trading.market.categories import columns_of
+from trading.market.categories import own_columns
 from trading.market.importers import ImportRefusedError
 from trading.market.importers.daily import publish
 from trading.market.importers.reasons import (
@@ -36,9 +36,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from trading.market.importers.head import SourceFile
-
-# The framework adds these to every row.
-_ADDED = frozenset({"source_digest", "synthetic", "generator", "seed", "mode"})
 
 
 class Numbers(NamedTuple):
@@ -183,8 +180,7 @@ def stage_category(
 
     columns = ",\n".join(
         f"CAST({value(name)} AS {kind}) AS {quoted(name)}"
-        for name, kind in columns_of(category).items()
-        if name not in _ADDED
+        for name, kind in own_columns(category).items()
     )
     connection.execute(
         f"""

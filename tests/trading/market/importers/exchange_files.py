@@ -253,7 +253,7 @@ FOVOLT = TextFile(
         " Futures Annualised Volatility (L) = K*Sqrt(365),"
         " Applicable Daily Volatility (M) = Max (E or K),"
         " Applicable Annualised Volatility (N) = Max (F or L)",
-        "05-Jan-2026,NIFTY,26100.00,26150.50,-0.0019,0.0072,0.0071,0.1356,26190.10,26240.00,"
+        "05-Jan-2026,NIFTY,26100.00,26050.50,-0.0019,0.0072,0.0071,0.1356,26190.10,26140.00,"
         "-0.0019,0.0075,0.0074,0.1414,0.0074,0.1414",
     ),
     vital="(H)",

@@ -66,7 +66,7 @@ def test_volatility_compiled(tmp_path: Path) -> None:
 
 def test_volatility_as_the_exchange_gives_it(tmp_path: Path) -> None:
     (row,) = stage(volatility_file, files.FOVOLT.write(tmp_path), tmp_path).accepted("volatility")
-    assert (row["trade_date"], row["previous_close_paise"]) == (date(2026, 1, 5), 26_150_50)
+    assert (row["trade_date"], row["previous_close_paise"]) == (date(2026, 1, 5), 26_050_50)
     assert (row["log_return"], row["previous_volatility_day"]) == (-0.0019, 0.0072)
     assert (row["volatility_year"], row["future_volatility_year"]) == (0.1356, 0.1414)
 
