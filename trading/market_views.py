@@ -1,9 +1,10 @@
-"""The market store: what is held, coverage by day, refused rows, files."""
+"""The market store: what is held, coverage by day, refused rows, files, the figures in force."""
 
 from __future__ import annotations
 
 import time
 from datetime import date
+from datetime import time as clock
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +14,9 @@ from django.utils.cache import patch_vary_headers
 from django.views.decorators.http import require_safe
 
 from journal.access import role_required
+from trading.market.calendar import calendar, instant_us, ist_date
+from trading.market.figures import INFERRED, SINGLE_SOURCE, UNCONFIRMED
+from trading.market.figures_in_force import figures_in_force
 from trading.market.selectors import (
     PAGE_ROWS,
     coverage_page,
@@ -21,12 +25,14 @@ from trading.market.selectors import (
     rejected_page,
 )
 from trading.market.store import StoreError
+from trading.market.uncertain import uncertain_figures
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from django.http import HttpRequest, HttpResponse, QueryDict
 
+_UNCERTAIN = (UNCONFIRMED, INFERRED, SINGLE_SOURCE)
 _NUMBER_DIGITS = 9
 _TEXT_CHARACTERS = 100
 
@@ -89,6 +95,39 @@ def files(request: HttpRequest) -> HttpResponse:
     )
 
 
+@require_safe
+@role_required()
+def figures(request: HttpRequest) -> HttpResponse:
+    """The calendar, the terms of contracts, limits and charges on a day."""
+    asked = _Asked(request.GET)
+    known = asked.choice("known", ("", "then"))
+    day = asked.day_of_calendar("day")
+    known_at_us = instant_us(day, clock(0)) if known == "then" else None
+    return _page(
+        request,
+        "figures",
+        asked,
+        lambda: figures_in_force(day, known_at_us=known_at_us),
+        known=known,
+    )
+
+
+@require_safe
+@role_required()
+def uncertain(request: HttpRequest) -> HttpResponse:
+    """Every figure of the shipped tables that is not confirmed."""
+    asked = _Asked(request.GET)
+    status = asked.choice("status", _UNCERTAIN)
+    return _page(
+        request,
+        "uncertain",
+        asked,
+        lambda: uncertain_figures([status]),
+        status=status,
+        statuses=_UNCERTAIN,
+    )
+
+
 class _Asked:
     """Reads an address; what it cannot understand is left out and named in `problems`."""
 
@@ -117,6 +156,23 @@ class _Asked:
         except ValueError:
             self.problems.append(f"{name}: {text!r} is not a date, expected YYYY-MM-DD.")
             return None
+
+    def choice(self, name: str, among: tuple[str, ...]) -> str:
+        """One of several words; the first where none or another is asked for."""
+        text = self.text(name)
+        if text and text not in among:
+            expected = ", ".join(word for word in among if word)
+            self.problems.append(f"{name}: {text!r} is not known, expected {expected}.")
+        return text if text in among else among[0]
+
+    def day_of_calendar(self, name: str) -> date:
+        """A day the calendar answers for; today where none or another is asked for."""
+        first, last = calendar().first, calendar().last
+        day = self.day(name)
+        if day is not None and not first <= day <= last:
+            self.problems.append(f"{name}: the trading calendar goes from {first} to {last}.")
+            day = None
+        return day or min(ist_date(_now()), last)
 
     def days(self, first: str, last: str) -> tuple[date | None, date | None]:
         found = self.day(first), self.day(last)

@@ -16,4 +16,6 @@ urlpatterns = [
     path("market/coverage/", market_views.coverage, name="market-coverage"),
     path("market/rejections/", market_views.rejections, name="market-rejections"),
     path("market/files/", market_views.files, name="market-files"),
+    path("market/figures/", market_views.figures, name="market-figures"),
+    path("market/uncertain/", market_views.uncertain, name="market-uncertain"),
 ]

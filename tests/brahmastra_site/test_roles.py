@@ -47,6 +47,8 @@ EXPECTED: dict[str, tuple[int, ...]] = {
     "market/coverage/": LOOK,
     "market/rejections/": LOOK,
     "market/files/": LOOK,
+    "market/figures/": LOOK,
+    "market/uncertain/": LOOK,
     "replay/": LOOK,
     "replay/start/": (302, 405, 405, 405, 405, 405),
     "replay/<uuid:run_id>/": (302, 403, 404, 404, 404, 404),

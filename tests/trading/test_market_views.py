@@ -10,8 +10,10 @@ import pytest
 
 from tests.market_rows import at, chain_rows, store_rows
 from tests.trading.market.conftest import WriteFile, snapshot, write_file
+from trading.market.figures import UNCONFIRMED as UNCONFIRMED_STATUS
 from trading.market.services import market_import
 from trading.market.store import MarketStore
+from trading.market.uncertain import uncertain_figures
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -23,6 +25,7 @@ __all__ = ["write_file"]
 
 HTMX = {"HX-Request": "true"}
 TABS = ("", "coverage/", "rejections/", "files/")
+EVERY_TAB = (*TABS, "figures/", "uncertain/")
 LINE = "chain_snapshots.NIFTY.intraday"
 FRIDAY = date(2026, 2, 20)
 
@@ -60,7 +63,7 @@ def test_an_empty_store_says_why_and_what_to_do(desk: Client, tab: str) -> None:
 
 
 @pytest.mark.usefixtures("root")
-@pytest.mark.parametrize("tab", TABS)
+@pytest.mark.parametrize("tab", EVERY_TAB)
 def test_pages_cost_few_queries_and_htmx_gets_the_rows(
     desk: Client, tab: str, django_assert_max_num_queries: object
 ) -> None:
@@ -122,6 +125,10 @@ def test_the_synthetic_line_is_marked(desk: Client) -> None:
         ("coverage/?line=gold", "line: the store holds nothing of gold"),
         ("rejections/?skip=-1", "skip: &#x27;-1&#x27; is not a number of rows"),
         ("files/?skip=9999999999", "skip: &#x27;9999999999&#x27; is not a number of rows"),
+        ("figures/?day=soon", "day: &#x27;soon&#x27; is not a date"),
+        ("figures/?day=2030-01-01", "the trading calendar goes from 2012-01-01 to"),
+        ("figures/?known=later", "known: &#x27;later&#x27; is not known, expected then."),
+        ("uncertain/?status=SURE", "status: &#x27;SURE&#x27; is not known, expected UNCONFIRMED"),
     ],
 )
 def test_a_bad_parameter_is_one_clear_line_and_left_out(
@@ -148,6 +155,39 @@ def test_a_bad_parameter_is_one_clear_line_and_left_out(
 )
 def test_far_values_are_answered(desk: Client, address: str) -> None:
     assert 'role="alert"' not in get(desk, address)
+
+
+UNCONFIRMED = '<span class="tag tag-unconfirmed">UNCONFIRMED</span>'
+
+
+@pytest.mark.usefixtures("var_dir")
+def test_what_nobody_confirmed_is_marked_beside_its_value(desk: Client) -> None:
+    body = get(desk, "figures/?day=2026-11-26")
+    assert re.search(rf"1,800 units\s*{UNCONFIRMED}", body)
+    assert re.search(r'50\.00\s*<span class="quiet">confirmed</span>', body)
+    marked = body.count(UNCONFIRMED)
+    assert marked > 2
+    assert f"{marked} of these figures unconfirmed" in body
+    assert 'value="2026-11-26"' in body
+    assert "as known today" in body
+
+
+@pytest.mark.usefixtures("var_dir")
+def test_figures_as_they_were_known_when_the_day_began(desk: Client) -> None:
+    body = get(desk, "figures/?day=2024-11-01&known=then")
+    assert "as known <time" in body
+    assert '<option value="then" selected>' in body
+    assert "yes: Muhurat" in body
+
+
+@pytest.mark.usefixtures("var_dir")
+def test_every_uncertain_figure_is_listed(desk: Client) -> None:
+    for status in (UNCONFIRMED_STATUS, "INFERRED", "SINGLE_SOURCE"):
+        figures = uncertain_figures([status])
+        body = get(desk, f"uncertain/?status={status}")
+        assert f"{len(figures)} figures" in body
+        assert body.count("<tr>") == len(figures) + 1
+    assert get(desk, "uncertain/").count(UNCONFIRMED) == len(uncertain_figures())
 
 
 def test_a_damaged_catalogue_is_one_line(desk: Client, root: Path) -> None:
