@@ -14,6 +14,8 @@ import numpy as np
 if TYPE_CHECKING:
     from trading.pricing.elementary import Array
 
+_DUST = 1e-11  # mass that may be missing at a node before the curve is bent back
+
 
 def masses_of_calls(nodes: Array, calls: Array) -> Array:
     """The masses whose calls struck at the nodes are `calls`."""
@@ -47,8 +49,28 @@ def repaired(nodes: Array, laws: list[Array]) -> list[Array]:
         calls = calls_of_masses(nodes, np.maximum(masses, 0.0))
         calls[0], calls[-1] = 1.0 - nodes[0], 0.0
         previous = np.maximum(np.maximum(calls, previous), floor)
-        result.append(np.maximum(masses_of_calls(nodes, previous), 0.0))
+        masses = masses_of_calls(nodes, previous)
+        if masses.min() < -_DUST:
+            # The ends were held, and where nodes are close that bends the curve beside them.
+            previous = _convex_below(nodes, previous)
+            masses = masses_of_calls(nodes, previous)
+        result.append(np.maximum(masses, 0.0))
     return result
+
+
+def _convex_below(nodes: Array, calls: Array) -> Array:
+    """The greatest convex curve that is nowhere above the calls, with the same ends; it stays above
+    whatever convex curve with these ends they were above.
+    """
+    corners: list[tuple[float, float]] = []
+    for x, y in zip(nodes.tolist(), calls.tolist(), strict=True):
+        while len(corners) > 1:
+            (x0, y0), (x1, y1) = corners[-2:]
+            if (y1 - y0) * (x - x1) < (y - y1) * (x1 - x0):
+                break
+            corners.pop()
+        corners.append((x, y))
+    return np.asarray(np.interp(nodes, *np.array(corners).T))
 
 
 def spacing(nodes: Array) -> Array:

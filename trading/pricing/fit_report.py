@@ -8,7 +8,7 @@ the quote (floored as the profile says) and absolute.
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 import msgspec
 import numpy as np
@@ -116,11 +116,21 @@ class ExpiryReport(msgspec.Struct, frozen=True):
 class SolverReport(msgspec.Struct, frozen=True):
     """What the solver did. `rung` is the step of the fallback ladder that gave the surface."""
 
+    BEFORE: ClassVar[dict[str, str]] = {
+        "LOOSE": "the quadratic program gave no solution at its own tolerance",
+        "LINEAR": "the quadratic program gave no solution, nor at a looser tolerance",
+    }
+
     status: str
     rung: str | None
     iterations: int
     solver_seconds: float
     fit_seconds: float
+
+    @property
+    def fallback(self) -> str:
+        """Why an earlier step of the ladder did not do; nothing at the first."""
+        return self.BEFORE.get(self.rung or "", "")
 
 
 class FitReport(msgspec.Struct, frozen=True):

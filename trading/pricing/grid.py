@@ -19,6 +19,9 @@ DECIMALS = 9
 _STEP = 2.0 / 3.0  # of the kernel's deviation
 _REACH = 3.5  # deviations of an expiry inside which it decides the step
 _MARGIN = 3.0  # kernel deviations past the outermost quote
+# Logarithms of strikes end here, however wild the variance a wrong quote claims: nodes nearer to
+# nothing have no digits left between them.
+_FURTHEST = 9.0
 
 
 def node_strikes(
@@ -33,8 +36,8 @@ def node_strikes(
     margin = _MARGIN * math.sqrt(eta) * last
     left = max(profile.left_deviations * last, margin - lowest)
     right = max(profile.right_deviations * last, margin + highest)
-    left_half = _outward(variances, eta, profile, left)
-    right_half = _outward(variances, eta, profile, right)
+    left_half = _outward(variances, eta, profile, min(left, _FURTHEST))
+    right_half = _outward(variances, eta, profile, min(right, _FURTHEST))
     logs = [-x for x in reversed(left_half)] + [0.0, *right_half]
     return np.round(exponential(np.array(logs)), DECIMALS)
 

@@ -108,6 +108,8 @@ def _fit(fit: FitReport) -> Iterator[str]:
         + f", {fit.nodes} nodes; rung {solver.rung}, {solver.status}, {solver.iterations} "
         f"iterations, {solver.solver_seconds * 1e3:.1f} ms of {solver.fit_seconds * 1e3:.1f} ms"
     )
+    if solver.fallback:
+        yield f"fallback: {solver.fallback}"
     yield (
         f"arbitrage: {check.violations} violations on {check.strikes} strikes × {check.dates} "
         f"dates (butterfly ≥ {check.butterfly:.1e}, calendar ≥ {check.calendar:.1e}, "
