@@ -16,6 +16,7 @@ SERVERLESS = {
     "trade",
     "log",
     "kill",
+    "tell",
     "market",
     "surface",
     "replay",

@@ -285,15 +285,8 @@ def trading_kill(
         wanted = []
     for session in wanted:
         try:
-            _write_kill(
-                var_dir,
-                key,
-                session,
-                command_id=command_id or uuid4(),
-                actor=actor,
-                address=address,
-                reason=reason,
-            )
+            kill = _command(session, command_id or uuid4(), "kill", {}, actor, address, reason)
+            write_command(var_dir=var_dir, key=key, command=kill)
         except (OSError, SpoolError) as error:
             problems.append(f"session {session}: {error}")
         else:
@@ -320,27 +313,47 @@ def _named_session(var_dir: Path, name: str) -> str:
     return name
 
 
-def _write_kill(
-    var_dir: Path,
-    key: str,
-    session: str,
+def session_tell(
     *,
-    command_id: UUID,
+    var_dir: Path,
+    session: str,
+    command: str,
+    arguments: dict[str, Any],
     actor: str,
     address: str,
     reason: str,
-) -> None:
-    command = Command(
+) -> str:
+    """Put a command into a session's spool; return its id, by which a second person approves it.
+
+    Needs no database, no web and no Valkey. The session answers in its log. Raises LogError for a
+    session without a log, SpoolError for a command or reason that is none.
+    """
+    named = _named_session(var_dir, session)
+    key = read_or_create_secret(var_dir / "secrets" / "spool.key")
+    told = _command(named, uuid4(), command, arguments, actor, address, reason)
+    write_command(var_dir=var_dir, key=key, command=told)
+    return told.id
+
+
+def _command(
+    session: str,
+    command_id: UUID,
+    command: str,
+    arguments: dict[str, Any],
+    actor: str,
+    address: str,
+    reason: str,
+) -> Command:
+    return Command(
         id=str(command_id),
         session=session,
-        command="kill",
-        arguments={},
+        command=command,
+        arguments=arguments,
         actor=actor,
         address=address,
         reason=reason,
         issued_at=_now_us(),
     )
-    write_command(var_dir=var_dir, key=key, command=command)
 
 
 def _write_kill_file(var_dir: Path, text: str, problems: list[str]) -> Path | None:

@@ -23,19 +23,22 @@ if TYPE_CHECKING:
     from trading.engine.step import Step
 
 MINUTE_US = 60_000_000
+URGENT = frozenset({"KILL", "DAY_LOSS"})
 
 
 def propose_exits(step: Step) -> None:
     """Exit every held trade whose time has come or that the kill switch wants flat, while its
-    market is open.
+    market is open. In a halt time stands still, and what is urgent is queued, once.
     """
     if not step.market_is_open:
         return
     for trade in list(step.state.trades.values()):
-        if step.underlying(trade.underlying).halted:
-            continue
         reason = _exit_reason(step, trade)
-        if reason is not None:
+        if reason is None:
+            continue
+        if not step.underlying(trade.underlying).halted or (
+            reason in URGENT and trade.id not in step.state.risk.queued
+        ):
             exit_trade(step, trade, reason)
 
 
@@ -63,6 +66,8 @@ def exit_trade(step: Step, trade: Trade, reason: str) -> None:
     )
     watch_gates(step, failures(decision.results), cause=gate_seq)
     if not isinstance(decision, Approved):
+        if decision.verdict == "queued":
+            step.state.risk.queued.append(trade.id)
         return
     trade.exit_reason = reason
     for leg in trade.legs:

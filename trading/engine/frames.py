@@ -61,6 +61,12 @@ def thaw(step: Step, underlying: str, at_us: int) -> None:
         if trade.underlying == underlying and trade.held_at is not None:
             trade.frozen_us += max(0, at_us - max(halted_at, trade.held_at))
     seen.halted_at, seen.fresh_chains = None, 0
+    queued = step.state.risk.queued
+    step.state.risk.queued = [
+        each
+        for each in queued
+        if each in step.state.trades and step.state.trades[each].underlying != underlying
+    ]
 
 
 def _answer_chain(step: Step, seen: UnderlyingState, frame: MarketFrame) -> None:

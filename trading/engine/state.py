@@ -126,10 +126,11 @@ class Request(msgspec.Struct, frozen=True):
 class RiskState(msgspec.Struct):
     """What gates and breakers need to remember: equity at the day's opening, when last known, and
     at its highest; when messages went in the last minute, and which orders; entries of the day by
-    strategy; what each open trade can lose, by its id; limits that were changed; strategies that
-    are off, with the reason; breakers that are not closed; what waits for a second person; losing
-    trades in a row; how orders of the last minutes ended; slippage of fills and changes of equity
-    by the minute, of these the last and the trades it was of.
+    strategy; what each open trade can lose, by its id; trades whose exit waits for a halt's end;
+    limits that were changed; strategies that are off, with the reason; breakers that are not
+    closed; what waits for a second person; losing trades in a row; how orders of the last minutes
+    ended; slippage of fills and changes of equity by the minute, of these the last and the trades
+    it was of.
     """
 
     opening_equity_paise: int | None = None
@@ -139,6 +140,7 @@ class RiskState(msgspec.Struct):
     recent: list[RecentOrder] = []
     entries: dict[str, int] = {}
     at_stake: dict[str, int] = {}
+    queued: list[str] = []
     limit_changes: dict[str, int] = {}
     disabled: dict[str, str] = {}
     breakers: dict[str, Breaker] = {}

@@ -29,6 +29,7 @@ from tests.trading.engine.test_desk import decisions, gate
 from trading.engine.engine import Engine
 from trading.engine.runner import Stopped
 from trading.execution.paper import PaperBroker
+from trading.market.frames import MarketStatus
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -330,6 +331,24 @@ def test_while_the_kill_file_is_there_a_re_arming_does_not_last(tmp_path: Path) 
         ("kill switch", "open"),
     ]
     assert all(each["verdict"] == "block" for each in decisions(events, "entry"))
+
+
+# --- a halt ---------------------------------------------------------------------------------------
+
+
+def test_a_kill_in_a_halt_is_queued_once_and_goes_when_trading_goes_on(tmp_path: Path) -> None:
+    def status(minute: int, what: Any) -> Any:
+        return MarketStatus("NIFTY", START + minute * MINUTE_US + 5_000_000, what, "drill")
+
+    frames = [frame(6, 0.13), *[frame(minute, 0.13) for minute in range(13, 17)]]
+    feed = [*firing(), *frames, status(7, "HALT"), status(12, "RESUME")]
+    desk = Desk(tmp_path, feed, {look_at(10): [tell(1, "kill")]}, hold_minutes=60)
+    events = desk.run()
+    queued, gone = decisions(events, "exit")
+    assert (queued["verdict"], queued["decided_by"], queued["reason"]) == ("queued", 3, "KILL")
+    assert queued["lots"] == 0
+    assert (gone["verdict"], gone["reason"]) == ("pass", "KILL")
+    assert [e.data["state"] for e in events if e.kind == "position.changed"][-1] == "ARCHIVE"
 
 
 # --- nothing is forgotten -------------------------------------------------------------------------
