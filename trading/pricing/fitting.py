@@ -50,7 +50,7 @@ class Rung(StrEnum):
     """What gave the surface: the first that works."""
 
     FIRST = "FIRST"
-    LOOSE = "LOOSE"  # the same with a looser tolerance
+    LOOSE = "LOOSE"  # the same with a looser tolerance, every step refined
     LINEAR = "LINEAR"  # the linear program in place of the quadratic one
 
 
@@ -202,7 +202,7 @@ def _attempt(
     nodes = node_strikes(variances, eta, profile, lowest, highest)
     rows = [price_rows(nodes, q, eta * v) for q, v in zip(usable, variances, strict=True)]
     weights = [np.ones(quotes.count) for quotes in usable]
-    near = [expected_calls(nodes, quotes, eta) for quotes in usable]
+    near = expected_calls(nodes, usable, eta)
     result, iterations, seconds, status = None, 0, 0.0, ""
     for _ in range(profile.passes if method is Method.QP else 1):
         solution, rung = _climb(nodes, usable, variances, rows, weights, near, method)
@@ -252,7 +252,7 @@ def _climb(
     solution = quadratic_program.solve(nodes, shapes, near)
     if solution.masses is not None:
         return solution, Rung.FIRST
-    solution = quadratic_program.solve(nodes, shapes, near, quadratic_program.LOOSE_TOLERANCE)
+    solution = quadratic_program.solve(nodes, shapes, near, careful=True)
     if solution.masses is not None:
         return solution, Rung.LOOSE
     return linear_program.solve(nodes, usable, rows), Rung.LINEAR

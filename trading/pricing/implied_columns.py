@@ -84,17 +84,17 @@ def implied_deviations(goal: Array, distance: Array) -> Array:
     under = goal < normalised_value(distance, inflection)
     high = np.where(under, np.minimum(high, inflection), high)
     low = np.where(under, low, inflection)
-    s = np.where((s > low) & (s < high), s, 0.5 * (low + high))
+    s = np.where((s >= low) & (s <= high), s, 0.5 * (low + high))
     for _ in range(_MOST_STEPS):
         value = normalised_value(distance, s)
         low = np.where(value < goal, s, low)
         high = np.where(value > goal, s, high)
         following = _step(value, goal, distance, s, under)
-        outside = ~((following > low) & (following < high))
-        following = np.where(outside, 0.5 * (low + high), following)
-        # From this close a step lands within rounding; closer, rounding alone would move it.
-        done = ~outside & (np.abs(following - s) <= _CLOSE * s)
+        # From this close a step lands within rounding, be it outside a bracket as narrow as that.
+        done = np.abs(following - s) <= _CLOSE * s
         done &= np.abs(value - goal) <= _CLOSE * goal
+        outside = ~done & ~((following > low) & (following < high))
+        following = np.where(outside, 0.5 * (low + high), following)
         done |= (value == goal) | ((high - low) <= 4e-16 * high)
         result[open_[done]] = np.where(value == goal, s, following)[done]
         if done.all():

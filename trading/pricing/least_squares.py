@@ -93,16 +93,17 @@ def quote_rows(rows: PriceRows, quotes: UsableQuotes, weights: Array) -> Shape:
 
 
 def gram_diagonals(shapes: Sequence[Shape]) -> Array:
-    """The diagonals, from the main one up, of rows' · rows; each product is added in row order."""
-    rows = np.concatenate([shape.rows for shape in shapes])
-    width = max(_bandwidth(shape.rows) for shape in shapes)
-    count = rows.shape[1]
-    diagonals = np.zeros((width + 1, count))
-    diagonals[0] = np.add.reduce(rows * rows, axis=0)
-    for offset in range(1, width + 1):
-        diagonals[offset, : count - offset] = np.add.reduce(
-            rows[:, : count - offset] * rows[:, offset:], axis=0
-        )
+    """The diagonals, from the main one up, of the sum of rows' · rows over the shapes; products are
+    added in row order, shape after shape.
+    """
+    widths = [_bandwidth(shape.rows) for shape in shapes]
+    count = shapes[0].rows.shape[1]
+    diagonals = np.zeros((max(widths) + 1, count))
+    for shape, width in zip(shapes, widths, strict=True):
+        rows = shape.rows
+        for offset in range(width + 1):
+            product = rows[:, : count - offset] * rows[:, offset:]
+            diagonals[offset, : count - offset] += np.add.reduce(product, axis=0)
     return diagonals
 
 
@@ -114,14 +115,15 @@ def projection(shapes: Sequence[Shape], near: Array) -> Array:
     return np.asarray(np.add.reduce(rows * left[:, None], axis=0))
 
 
-def expected_calls(nodes: Array, quotes: UsableQuotes, eta: float) -> Array:
+def expected_calls(nodes: Array, usable: Sequence[UsableQuotes], eta: float) -> list[Array]:
     """Calls at the inner nodes as the quotes' implied variances say, less the kernel's share of
-    them, in the unit of the rows.
+    them, in the unit of the rows; an expiry each.
     """
     inner = nodes[1:-1]
-    variance = (1.0 - eta) * np.interp(inner, quotes.strike, quotes.deviation * quotes.deviation)
-    calls = time_value(np.ones(1), inner, np.sqrt(variance)) + np.maximum(1.0 - inner, 0.0)
-    return np.asarray(calls / UNIT)
+    variances = [np.interp(inner, q.strike, q.deviation * q.deviation) for q in usable]
+    deviations = np.sqrt((1.0 - eta) * np.array(variances))
+    calls = time_value(np.ones(1), inner[None, :], deviations) + np.maximum(1.0 - inner, 0.0)
+    return list(calls / UNIT)
 
 
 def _bandwidth(rows: Array) -> int:

@@ -21,13 +21,19 @@ if TYPE_CHECKING:
 
 TOLERANCE = 1e-9
 LOOSE_TOLERANCE = 1e-7
+_GAP = 1e3  # times the tolerance, in squared spreads over all quotes: less is nobody's money
 SETTINGS: dict[str, str | int | float | bool] = {
     "direct_solve_method": "qdldl",
     "max_threads": 1,
     "max_iter": 100,
     "presolve_enable": False,
     "verbose": False,
+    # The rows are of one size as they come; scaling and refining them again costs half the time.
+    "equilibrate_enable": False,
+    "iterative_refinement_enable": False,
 }
+# For what those settings cannot solve.
+CAREFUL_SETTINGS = SETTINGS | {"equilibrate_enable": True, "iterative_refinement_enable": True}
 
 
 class Solution(NamedTuple):
@@ -45,22 +51,25 @@ def solve(
     nodes: Array,
     shapes: Sequence[Sequence[Shape]],
     near: Sequence[Array],
-    tolerance: float = TOLERANCE,
+    *,
+    careful: bool = False,
 ) -> Solution:
     """Minimise the sum of squared rows of all expiries, masses not negative and each expiry in
     convex order above the one before.
 
     The solver looks for the distance from `near`, calls at the inner nodes roughly as they will be:
     its tolerance is relative to the cost, and the cost of nothing at all would drown the rest.
+    `careful` takes the solver's own scaling and refinement, and a looser tolerance.
     """
     hessian, linear = _objective(shapes, near)
     constraints, bounds = _constraints(nodes, len(shapes))
     bounds = bounds - constraints @ np.concatenate(near)
     settings = clarabel.DefaultSettings()
-    for name, value in SETTINGS.items():
+    for name, value in (CAREFUL_SETTINGS if careful else SETTINGS).items():
         setattr(settings, name, value)
-    for name in ("tol_gap_abs", "tol_gap_rel", "tol_feas"):
-        setattr(settings, name, tolerance)
+    tolerance = LOOSE_TOLERANCE if careful else TOLERANCE
+    settings.tol_gap_rel = settings.tol_feas = tolerance
+    settings.tol_gap_abs = _GAP * tolerance
     cones = [clarabel.NonnegativeConeT(bounds.size)]
     found = clarabel.DefaultSolver(hessian, linear, constraints, bounds, cones, settings).solve()
     status = str(found.status)
@@ -99,9 +108,13 @@ def _objective(
 
 
 def _constraints(nodes: Array, expiries: int) -> tuple[csc_matrix, Array]:
-    """Rows whose product with u may not exceed the bounds: masses first, then the order in time."""
+    """Rows whose product with u may not exceed the bounds: masses first, as chords (no call above
+    the line between its neighbours', which is the mass over a factor), then the order in time.
+    """
     count, inner = nodes.size, nodes.size - 2
     gaps = nodes[1:] - nodes[:-1]
+    between = gaps[:-1] * gaps[1:] / (gaps[:-1] + gaps[1:])
+    chord = np.concatenate((gaps[:1], between, gaps[-1:])) / UNIT
     left, right = UNIT / gaps[:-1], UNIT / gaps[1:]
     expiry = np.repeat(np.arange(expiries), inner)
     node = np.tile(np.arange(inner), expiries)
@@ -111,9 +124,9 @@ def _constraints(nodes: Array, expiries: int) -> tuple[csc_matrix, Array]:
     )
     value = np.stack(
         (
-            -left[node],
-            (left + right)[node],
-            -right[node],
+            (-left * chord[:-2])[node],
+            np.ones(node.size),
+            (-right * chord[2:])[node],
             np.full(node.size, -1.0),
             np.full(node.size, 1.0),
         ),
@@ -126,6 +139,6 @@ def _constraints(nodes: Array, expiries: int) -> tuple[csc_matrix, Array]:
     matrix = csc_matrix((value[kept], row[kept], starts), shape=(height, expiry.size))
     first = 1.0 - nodes[0]
     bounds = np.zeros(height)
-    bounds[np.arange(expiries) * count] = 1.0 - first / gaps[0]
-    bounds[np.arange(expiries) * count + 1] = first / gaps[0]
+    bounds[np.arange(expiries) * count] = (1.0 - first / gaps[0]) * chord[0]
+    bounds[np.arange(expiries) * count + 1] = first / gaps[0] * chord[1]
     return matrix, bounds
