@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -20,8 +20,9 @@ from trading.engine.configuration import (
 )
 from trading.engine.resume import first_opening
 from trading.engine.runner import Plan, SessionRunner, World
-from trading.market.calendar import is_market_day
+from trading.market.calendar import calendar, is_market_day, ist_date, session_hours
 from trading.market.feed import FeedItem, closes, days_with_data, feed_items, files_of_days
+from trading.market.feeds.adapters import Reconnecting, live_feed
 from trading.market.store import MarketStore
 from trading.version import code_version
 
@@ -29,6 +30,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from trading.execution.closing import Closes
+
+
+LIVE_CADENCE_SECONDS = 5  # of a live feed that was not said to have another
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,16 +48,19 @@ class Wish:
     underlyings: tuple[str, ...] | None = None
     strategies: tuple[str, ...] | None = None
     speed: float | None = None  # times real time; None is as fast as possible
+    live: str | None = None  # the address of a live feed in place of stored frames
+    cadence_seconds: int | None = None  # of the live feed
     durability: Durability = Durability.COMMIT
 
 
 @dataclass(frozen=True, slots=True)
 class SessionOutcome:
-    """What a finished run says: where the log is, how many events, what was realised (paise), with
-    which costs.
+    """What a run says at its end: where the log is, how many events, what was realised (paise),
+    with which costs; and whether the session is finished or has days to come.
     """
 
     session: str
+    finished: bool
     directory: str
     events: int
     counts: dict[str, int]
@@ -62,19 +69,24 @@ class SessionOutcome:
 
 
 def session_run(*, wish: Wish, default_configuration: Path, world: World) -> SessionOutcome:
-    """Run a session to its end, continuing an unfinished one of that name.
+    """Run a session to its end, or a live one to the close of its day, continuing an unfinished one
+    of that name.
 
-    Raises ConfigurationError, SessionError, LogError, StoreError or CalendarError, each one line;
-    nothing is written before the configuration and the data are known to be good.
+    Raises ConfigurationError, AddressError, SessionError, LogError, StoreError or CalendarError,
+    each one line; nothing is written before the configuration and the data are known to be good.
     """
     name = checked_session_name(wish.session)
     directory = session_directory(world.var_dir, name)
     store = MarketStore(world.var_dir / "market")
     configuration = _configuration(wish, directory, default_configuration)
-    plan = _plan(wish, configuration, store)
+    if wish.live is None:
+        plan = _plan(wish, configuration, store)
+    else:
+        plan = _live_plan(wish, configuration, world, begun=bool(day_files(directory)))
     engine = SessionRunner(plan, world).run()
     return SessionOutcome(
         session=name,
+        finished=engine.state.ended,
         directory=str(directory),
         events=engine.state.next_seq - 1,
         counts=dict(sorted(engine.state.counts.items())),
@@ -95,12 +107,29 @@ def _configuration(wish: Wish, directory: Path, default: Path) -> Configuration:
             wish.to_date,
             wish.underlyings,
             wish.strategies,
+            wish.cadence_seconds,
         )
     )
     opening = first_opening(directory) if day_files(directory) else None
     if nothing_asked and opening is not None:
-        return configuration_from_data(opening["configuration"], where=str(directory))
-    return _with_wish(_read(wish.configuration_file or default), wish)
+        configuration = configuration_from_data(opening["configuration"], where=str(directory))
+    else:
+        configuration = _with_wish(_read(wish.configuration_file or default), wish)
+    _check_feed(wish, configuration)
+    return configuration
+
+
+def _check_feed(wish: Wish, configuration: Configuration) -> None:
+    """Refuse a live session without its feed, and a recorded one with one."""
+    is_live = configuration.feed.live_cadence_seconds is not None
+    if is_live and wish.live is None:
+        raise ConfigurationError(f"session {wish.session} is live: name its feed with --live")
+    if wish.live is not None and not is_live:
+        raise ConfigurationError(
+            f"session {wish.session} is over stored frames: it has no live feed"
+        )
+    if wish.live is not None and wish.speed is not None:
+        raise ConfigurationError("--speed is of stored frames, not of a live feed")
 
 
 def _read(path: Path) -> Configuration:
@@ -118,6 +147,7 @@ def _with_wish(configuration: Configuration, wish: Wish) -> Configuration:
         configuration.feed,
         from_date=wish.from_date.isoformat() if wish.from_date else configuration.feed.from_date,
         to_date=wish.to_date.isoformat() if wish.to_date else configuration.feed.to_date,
+        live_cadence_seconds=_cadence_seconds(configuration, wish),
     )
     strategies = configuration.strategies
     if wish.strategies is not None:
@@ -129,6 +159,13 @@ def _with_wish(configuration: Configuration, wish: Wish) -> Configuration:
         underlyings=wish.underlyings or configuration.underlyings,
     )
     return configuration_from_data(wanted.to_data(), where="command line")
+
+
+def _cadence_seconds(configuration: Configuration, wish: Wish) -> int | None:
+    if wish.cadence_seconds is not None:
+        return wish.cadence_seconds
+    own = configuration.feed.live_cadence_seconds
+    return LIVE_CADENCE_SECONDS if own is None and wish.live is not None else own
 
 
 def _chosen(strategies: StrategiesConfiguration, names: tuple[str, ...]) -> StrategiesConfiguration:
@@ -175,6 +212,49 @@ def _plan(wish: Wish, configuration: Configuration, store: MarketStore) -> Plan:
         durability=wish.durability,
         data=files_of_days(store, configuration.underlyings, days, daily=daily),
     )
+
+
+def _live_plan(wish: Wish, configuration: Configuration, world: World, *, begun: bool) -> Plan:
+    """The plan of a live session's run: the day that is being traded, or is still to be, by the
+    clock. A session that has `begun` may have a day to close instead.
+    """
+    address, cadence_seconds = wish.live, configuration.feed.live_cadence_seconds
+    assert address is not None and cadence_seconds is not None  # noqa: S101, PT018 - of a live plan
+    feed = live_feed(address, cadence_us=cadence_seconds * 1_000_000, sleep=world.sleep)
+    now = world.clock()
+    today = ist_date(now)
+    first, last = _range(configuration)
+    refused = _why_not_today(today, now, first, last)
+    if refused and not begun:
+        raise ConfigurationError(refused)
+    if refused:
+        world.progress(refused)
+    return Plan(
+        session=wish.session,
+        configuration=configuration,
+        days=() if refused else (today,),
+        live=Reconnecting(feed, world.sleep, world.progress),
+        ends=last is not None and not _has_market_day_after(today, last),
+        code_version=code_version(),
+        durability=wish.durability,
+    )
+
+
+def _why_not_today(today: date, now: int, first: date | None, last: date | None) -> str | None:
+    """Why a day cannot be traded live, None when it can."""
+    if (first and today < first) or (last and today > last):
+        return f"today, {today}, is not from {first or 'the start'} to {last or 'the end'}"
+    if not is_market_day(today, known_at_us=now):
+        why = calendar().about(today, known_at_us=now).name or today.strftime("%A")
+        return f"today, {today}, is not a market day ({why})"
+    if now >= session_hours(today).close_us:
+        return f"the market of today, {today}, is closed"
+    return None
+
+
+def _has_market_day_after(day: date, last: date) -> bool:
+    following = day + timedelta(days=1)
+    return any(True for _ in calendar().market_days(following, last))
 
 
 def _days(configuration: Configuration, store: MarketStore) -> list[date]:

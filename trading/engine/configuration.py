@@ -26,7 +26,8 @@ class ConfigurationError(ValueError):
 class FeedConfiguration(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Which stored frames reach the engine: `expiries` nearest ones, `strikes_each_side` of the
     forward, IST dates inclusive. With `daily` every day is decided on the end-of-day record of the
-    day before, also where there are snapshots.
+    day before, also where there are snapshots. `live_cadence_seconds` is how often a live feed
+    speaks that takes the place of stored frames, None where they are what is traded on.
     """
 
     expiries: int = 4
@@ -34,6 +35,7 @@ class FeedConfiguration(msgspec.Struct, frozen=True, forbid_unknown_fields=True)
     from_date: str | None = None
     to_date: str | None = None
     daily: bool = False
+    live_cadence_seconds: int | None = None
 
 
 class CostConfiguration(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -159,6 +161,7 @@ def _check(configuration: Configuration, where: str) -> None:
     _check_positive(where, "gates.resume_chains", gates.resume_chains)
     _check_positive(where, "feed.expiries", configuration.feed.expiries)
     _check_positive(where, "feed.strikes_each_side", configuration.feed.strikes_each_side)
+    _check_live(configuration.feed, where)
     s4 = configuration.strategies.S4
     if s4 is not None:
         _check_positive(where, "strategies.S4.entry_z", s4.entry_z)
@@ -169,6 +172,14 @@ def _check(configuration: Configuration, where: str) -> None:
                 f"{where}: strategies.S4.lookback_snapshots is {s4.lookback_snapshots}, "
                 "expected 3 or more"
             )
+
+
+def _check_live(feed: FeedConfiguration, where: str) -> None:
+    if feed.live_cadence_seconds is None:
+        return
+    _check_positive(where, "feed.live_cadence_seconds", feed.live_cadence_seconds)
+    if feed.daily:
+        raise ConfigurationError(f"{where}: feed.daily is of stored records, not of a live feed")
 
 
 def _check_positive(where: str, field: str, value: float) -> None:

@@ -50,12 +50,8 @@ def day_inputs(
 
     The tick at the close ends the day: what arrives later is not fed.
     """
-    ticks = (_tick(ts) for ts in range(open_us, close_us + 1, MINUTE_US))
-    shown = (
-        _frame(item) if isinstance(item, MarketFrame) else _status(item)
-        for item in feed
-        if item.available_at < close_us
-    )
+    ticks = (tick_input(ts) for ts in range(open_us, close_us + 1, MINUTE_US))
+    shown = (feed_input(item) for item in feed if item.available_at < close_us)
     return heapq.merge(ticks, shown, key=lambda item: item.sort_key)
 
 
@@ -70,8 +66,14 @@ def feed_key(kind: str, ts: int, key: str | None) -> FeedKey | None:
     return None
 
 
-def _tick(ts: int) -> FeedInput:
+def tick_input(ts: int) -> FeedInput:
+    """The clock's tick of an instant, µs UTC."""
     return FeedInput(sort_key=(ts, _TICK, 0), kind="clock.tick", key=None, data={})
+
+
+def feed_input(item: MarketFrame | MarketStatus) -> FeedInput:
+    """The input that a frame or a status is."""
+    return _frame(item) if isinstance(item, MarketFrame) else _status(item)
 
 
 def _status(status: MarketStatus) -> FeedInput:

@@ -10,7 +10,9 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
+from contextlib import aclosing
 from dataclasses import dataclass
+from datetime import date
 from itertools import groupby
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -30,21 +32,25 @@ from journal.spool import (
 )
 from trading.engine.engine import Engine
 from trading.engine.inputs import FeedInput, day_inputs
-from trading.engine.opening import day_data, opening_instant
+from trading.engine.live import LiveDay
+from trading.engine.opening import OPENS_BEFORE_US, day_data, opening_instant
 from trading.engine.orders import order_of_intent, submission_data
 from trading.engine.resume import Resumption, resume
 from trading.execution.closing import Closes, no_closes
 from trading.execution.paper import BROKER, PaperBroker
 from trading.market.calendar import session_hours
+from trading.market.feeds.live import LiveAssembly
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Sequence
-    from datetime import date
+    from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
     from pathlib import Path
 
     from journal.log.manifest import DataFile, Process
     from trading.engine.configuration import Configuration
+    from trading.engine.inputs import FeedKey
+    from trading.market.calendar import SessionHours
     from trading.market.feed import FeedItem
+    from trading.market.feeds.live import LiveFeed
 
 POLL_SECONDS = 0.05
 
@@ -63,19 +69,29 @@ class Clock(Protocol):
     def __call__(self) -> int: ...
 
 
+def no_frames(day: date) -> Sequence[FeedItem]:
+    """The stored frames of a day that is traded live."""
+    del day
+    return ()
+
+
 @dataclass(frozen=True, slots=True)
 class Plan:
     """What to run.
 
-    The session's name, its configuration, the days, and how to get what a day's feed brings.
+    The session's name, its configuration, the days, and how to get what a day's feed brings: its
+    stored frames, or a live feed. `ends` says whether the session is over with the last of the
+    days.
     """
 
     session: str
     configuration: Configuration
     days: Sequence[date]
-    frames_of: Callable[[date], Sequence[FeedItem]]
     code_version: str
-    speed: float | None  # times real time; None is as fast as possible
+    frames_of: Callable[[date], Sequence[FeedItem]] = no_frames
+    live: LiveFeed | None = None
+    ends: bool = True
+    speed: float | None = None  # times real time; None is as fast as possible
     closes_of: Callable[[date], Closes] = no_closes  # of a day that has no market to look at
     durability: Durability = Durability.COMMIT
     pack: bool = True  # closed days
@@ -163,9 +179,16 @@ class SessionRunner:
         if self.engine.state.next_seq == 1:
             await self._open_session(number)
         if not self.engine.state.ended:
-            for day in self.plan.days:
+            for day in self._days():
                 await self._run_day(day, resumption)
-            await self._step("session.ended", self.engine.state.ts, {"reason": "feed ended"})
+            if self.plan.ends:
+                await self._step("session.ended", self.engine.state.ts, {"reason": "feed ended"})
+
+    def _days(self) -> list[date]:
+        """The days of the plan, after the one that was left open."""
+        opened = self.engine.state.day
+        left = [] if opened is None or opened.closed else [date.fromisoformat(opened.date)]
+        return sorted({*left, *self.plan.days})
 
     # --- where the log left off ---
 
@@ -205,11 +228,12 @@ class SessionRunner:
 
     async def _open_session(self, number: int) -> None:
         first = self.plan.days[0]
+        ts = await self._opening(first)
         if self._log.date is None:
             await self._rotate(first.isoformat())
         await self._step(
             "session.opened",
-            opening_instant(first, self.plan.frames_of(first)),
+            ts,
             {
                 "configuration": self.plan.configuration.to_data(),
                 "configuration_digest": self.plan.configuration.digest,
@@ -223,27 +247,80 @@ class SessionRunner:
         iso = day.isoformat()
         if opened is not None and (iso < opened.date or (iso == opened.date and opened.closed)):
             return
-        feed = self.plan.frames_of(day)
         after = None
         if opened is not None and iso == opened.date:
             after = resumption.last_feed_key
         else:
-            await self._open_day(day, feed)
+            await self._open_day(day)
         hours = session_hours(day)
+        live = self.plan.live
+        instants = self._live(live, hours) if live else self._recorded(hours, after)
+        async with aclosing(instants):
+            async for group in instants:
+                await self._take_commands()
+                if group:
+                    closing = group[0].ts >= hours.close_us
+                    closes = self.plan.closes_of(day) if closing else None
+                    await self._run_instant(group, closes=closes)
+        self.world.progress(f"{iso} closed at seq {self.engine.state.next_seq - 1}")
+
+    async def _recorded(
+        self, hours: SessionHours, after: FeedKey | None
+    ) -> AsyncGenerator[list[FeedInput], None]:
+        """The inputs of a stored day, instant by instant, each when its time has come."""
+        feed = self.plan.frames_of(hours.day)
         inputs = day_inputs(feed, open_us=hours.open_us, close_us=hours.close_us)
         remaining = (item for item in inputs if after is None or item.sort_key > after)
         for ts, group in groupby(remaining, key=lambda item: item.ts):
             await self._wait_until(ts)
-            await self._take_commands()
-            closes = self.plan.closes_of(day) if ts >= hours.close_us else None
-            await self._run_instant(list(group), closes=closes)
-        self.world.progress(f"{iso} closed at seq {self.engine.state.next_seq - 1}")
+            yield list(group)
 
-    async def _open_day(self, day: date, feed: Sequence[FeedItem]) -> None:
+    async def _live(
+        self, feed: LiveFeed, hours: SessionHours
+    ) -> AsyncGenerator[list[FeedInput], None]:
+        """The inputs of a live day as they come."""
+        shown = self.plan.configuration.feed
+        state = self.engine.state
+        assembly = LiveAssembly(
+            feed,
+            self.plan.configuration.underlyings,
+            expiries=shown.expiries,
+            strikes_each_side=shown.strikes_each_side,
+            from_us=max(hours.open_us, self.world.clock(), state.ts),
+            halted=[name for name, seen in state.underlyings.items() if seen.halted],
+        )
+        day = LiveDay(
+            feed,
+            assembly,
+            hours,
+            clock=self.world.clock,
+            after_us=state.ts,
+            refused=self.world.progress,
+        )
+        async with aclosing(day.instants()) as instants:
+            async for group in instants:
+                if self.world.stopping():
+                    raise Stopped
+                yield group
+
+    async def _opening(self, day: date) -> int:
+        """When a day opens, µs UTC; a live one is waited for."""
+        if self.plan.live is None:
+            return opening_instant(day, self.plan.frames_of(day))
+        opens = session_hours(day).open_us - OPENS_BEFORE_US
+        if self.world.clock() < opens:
+            self.world.progress(f"{day}: waiting for the market to open")
+        while (now := self.world.clock()) < opens:
+            if self.world.stopping():
+                raise Stopped
+            await self.world.sleep(POLL_SECONDS)
+        return now
+
+    async def _open_day(self, day: date) -> None:
         iso = day.isoformat()
+        ts = max(await self._opening(day), self.engine.state.ts)
         if self._log.date != iso:
             await self._rotate(iso)
-        ts = max(opening_instant(day, feed), self.engine.state.ts)
         data = day_data(
             day,
             configuration=self.plan.configuration,
@@ -252,7 +329,8 @@ class SessionRunner:
             state=self.engine.dump(),
             state_digest=self.engine.digest(),
         )
-        self.world.progress(f"{iso} opens, {len(feed)} frames")
+        brings = "live" if self.plan.live else f"{len(self.plan.frames_of(day))} frames"
+        self.world.progress(f"{iso} opens, {brings}")
         await self._step("day.opened", ts, data, key=iso)
 
     async def _run_instant(self, group: list[FeedInput], *, closes: Closes | None) -> None:
@@ -354,7 +432,8 @@ class SessionRunner:
         """
         state = self.engine.state
         is_open = state.day is not None and not state.day.closed
-        return self.plan.speed is not None and is_open and state.kill is None
+        cannot_wait = self.plan.speed is not None or self.plan.live is not None
+        return cannot_wait and is_open and state.kill is None
 
     async def _fall_safe(self, reason: str) -> None:
         await self._command(

@@ -177,7 +177,7 @@ def check_frame(frame: MarketFrame) -> None:
             msg = f"{where}: expiry {after.expiry} follows {before.expiry}, expected ascending"
             raise FrameError(msg)
     for block in frame.chain:
-        _check_block(block, f"{where}, expiry {block.expiry}")
+        check_block(block, f"{where}, expiry {block.expiry}")
     for prints in frame.prints:
         _check_prints(prints, f"{where}, prints of {prints.instrument}")
 
@@ -192,7 +192,8 @@ def _check_prints(prints: PrintBlock, where: str) -> None:
         _check_positive(value, where)
 
 
-def _check_block(block: ExpiryBlock, where: str) -> None:
+def check_block(block: ExpiryBlock, where: str) -> None:
+    """Raise FrameError, beginning with `where`, unless a block keeps its rules."""
     try:
         date.fromisoformat(block.expiry)
     except ValueError as error:

@@ -42,6 +42,7 @@ WALKED = (
 _INPUT = "the input is itself the event that says it"
 _RUNNER = "the runner's own place in the feed and among orders; rebuilt from the log on a restart"
 _BROKER = "the paper broker's book, outside the engine: what it does is a broker.report"
+_LIVE = "how far a live day has come: what it gives becomes an input, with its instant in it"
 _PACKING = "the packing of closed days: the same bytes of the log in another file"
 _NEW = "changes only an object that was made in the call"
 # What changes something and is reached by no step that emits; kinds of input under `input:`.
@@ -66,6 +67,9 @@ EXCLUDED: dict[str, str] = {
     "trading.engine.runner:SessionRunner._packed": _PACKING,
     "trading.engine.runner:SessionRunner._submit_intents": _RUNNER,
     "trading.engine.runner:SessionRunner._wait_until": "the pace of the feed: no decision reads it",
+    "trading.engine.live:LiveDay.instants": _LIVE,
+    "trading.engine.live:LiveDay._due": _LIVE,
+    "trading.engine.live:LiveDay._taken": _LIVE,
     "trading.execution.paper:PaperBroker.submit": _BROKER,
     "trading.execution.paper:PaperBroker.cancel": _BROKER,
     "trading.execution.paper:PaperBroker.close_day": _BROKER,

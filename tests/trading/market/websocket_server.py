@@ -1,5 +1,6 @@
 """A WebSocket server of a library in a process of its own: sends the lines of its standard input,
-then closes, or with `--break` drops the connection.
+then closes, with `--break` drops the connection, with `--silent` leaves it open. `--port` names the
+port, any free one without.
 """
 
 from __future__ import annotations
@@ -10,7 +11,8 @@ import sys
 from autobahn.asyncio.websocket import WebSocketServerFactory, WebSocketServerProtocol
 
 LINES = sys.stdin.buffer.read().splitlines()
-BREAKS = "--break" in sys.argv
+BREAKS, STAYS = "--break" in sys.argv, "--silent" in sys.argv
+PORT = int(sys.argv[sys.argv.index("--port") + 1]) if "--port" in sys.argv else 0
 
 
 class Sender(WebSocketServerProtocol):  # type: ignore[misc]
@@ -23,14 +25,14 @@ class Sender(WebSocketServerProtocol):  # type: ignore[misc]
 
     def onPong(self, payload: bytes) -> None:  # noqa: N802 - its name
         assert payload == b"are you there"
-        if not BREAKS:
+        if not BREAKS and not STAYS:
             self.sendClose(1000)
 
 
 async def main() -> None:
     factory = WebSocketServerFactory("ws://127.0.0.1")
     factory.protocol = Sender
-    server = await asyncio.get_running_loop().create_server(factory, "127.0.0.1", 0)
+    server = await asyncio.get_running_loop().create_server(factory, "127.0.0.1", PORT)
     sys.stdout.write(f"{server.sockets[0].getsockname()[1]}\n")
     sys.stdout.flush()
     await server.serve_forever()

@@ -1,4 +1,4 @@
-"""`manage.py trade`: run a session over stored market data."""
+"""`manage.py trade`: run a session over stored market data or a live feed."""
 
 from __future__ import annotations
 
@@ -22,18 +22,23 @@ from journal.secrets import read_or_create_secret
 from trading.engine.configuration import ConfigurationError
 from trading.engine.runner import Stopped, World
 from trading.market.calendar import CalendarError
+from trading.market.feeds.adapters import AddressError
 from trading.market.store import StoreError
 from trading.process import this_process
-from trading.services import Wish, session_run
+from trading.services import LIVE_CADENCE_SECONDS, Wish, session_run
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser
 
 
+REFUSALS = (ConfigurationError, AddressError, LogError, StoreError, CalendarError, OSError)
+
+
 class Command(BaseCommand):
     help = (
-        "Run a trading session over stored market data. An unfinished session of that name "
-        "continues; a finished one, or another configuration, is refused."
+        "Run a trading session over stored market data, or over a live feed until its day closes. "
+        "An unfinished session of that name continues; a finished one, or another configuration, "
+        "is refused."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
@@ -47,12 +52,27 @@ class Command(BaseCommand):
             "--speed", type=_speed, default=None, help="times real time, or max (the default)"
         )
         parser.add_argument(
+            "--live",
+            metavar="FEED",
+            help="trade today on a live feed: tail:PATH (a file that grows), ws://… or wss://…",
+        )
+        parser.add_argument(
+            "--cadence",
+            type=int,
+            metavar="SECONDS",
+            help=f"how often the live feed speaks (default {LIVE_CADENCE_SECONDS})",
+        )
+        parser.add_argument(
             "--durability",
             choices=[each.value for each in Durability],
             default=Durability.COMMIT.value,
             help="when the log is synced: each commit (default), each second, each day",
         )
         parser.add_argument("--json", action="store_true", help="report as JSON")
+
+    def clock(self) -> int:
+        """Wall clock, µs UTC."""
+        return time.time_ns() // 1000
 
     def handle(self, **options: Any) -> None:
         wish = Wish(
@@ -63,6 +83,8 @@ class Command(BaseCommand):
             underlyings=tuple(options["underlying"]) if options["underlying"] else None,
             strategies=options["strategies"],
             speed=options["speed"],
+            live=options["live"],
+            cadence_seconds=options["cadence"],
             durability=Durability(options["durability"]),
         )
         try:
@@ -73,14 +95,15 @@ class Command(BaseCommand):
             )
         except Stopped:
             raise CommandError("stopped; run the same command again to continue") from None
-        except (ConfigurationError, LogError, StoreError, CalendarError, OSError) as error:
+        except REFUSALS as error:
             raise CommandError(str(error)) from None
         if options["json"]:
             self.stdout.write(json.dumps(asdict(outcome), sort_keys=True))
             return
         counts = outcome.counts
+        state = "finished" if outcome.finished else "goes on with its next market day"
         self.stdout.write(
-            f"session {outcome.session} finished: {outcome.events} events, "
+            f"session {outcome.session} {state}: {outcome.events} events, "
             f"{counts.get('signal.emitted', 0)} signals evaluated, "
             f"{counts.get('order.intended', 0)} orders, realised "
             f"₹{outcome.realised_paise / 100:,.2f} {outcome.costs}; log in {outcome.directory}"
@@ -93,7 +116,7 @@ class Command(BaseCommand):
         return World(
             var_dir=settings.VAR_DIR,
             spool_key=read_or_create_secret(settings.VAR_DIR / "secrets" / "spool.key"),
-            clock=lambda: time.time_ns() // 1000,
+            clock=self.clock,
             sleep=asyncio.sleep,
             stopping=lambda: bool(stop),
             progress=self.stderr.write,

@@ -1,111 +1,81 @@
 """Live feeds: what a broker adapter implements, and how its messages become frames.
 
-An adapter is a `LiveFeed`: it yields messages as they come, as the structs below. `live_items`
-stamps each with the moment it was received (the clock is an argument), puts it through the same
-assembly as a recorded day, and yields frames, statuses and gaps. A message that cannot be read is
-said and left out; it never stops the feed.
+An adapter is a `LiveFeed`: it yields messages (`messages.py`) as they come. `LiveAssembly` puts
+each, with the moment it was received, through the same assembly as a recorded day, and gives
+frames, statuses and gaps.
 """
 
 from __future__ import annotations
 
-import asyncio
-from typing import TYPE_CHECKING, Literal, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import msgspec
 
 from trading.market.feeds.assembly import Assembly, Bar, ChainSnapshot, Print
+from trading.market.feeds.messages import (
+    ChainMessage,
+    LevelMessage,
+    Message,
+    PrintMessage,
+    StatusMessage,
+    VixMessage,
+)
 from trading.market.frames import ExpiryBlock, FrameSource, MarketFrame, MarketStatus
 from trading.market.quality import CADENCES, Reading
 from trading.pricing.forward import parity_forward
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Sequence
-
-
-class ChainMessage(msgspec.Struct, frozen=True, tag_field="kind", tag="chain"):
-    """A snapshot of an option chain: the expiries as a frame has them; their forwards are computed
-    here, whatever the message says.
-    """
-
-    underlying: str
-    as_of: int
-    blocks: tuple[ExpiryBlock, ...]
-    spot_paise: int | None = None
-
-
-class LevelMessage(msgspec.Struct, frozen=True, tag_field="kind", tag="level"):
-    """A level of an index, or with an expiry (ISO date) of its future, in paise."""
-
-    underlying: str
-    as_of: int
-    value_paise: int
-    expiry: str | None = None
-
-
-class VixMessage(msgspec.Struct, frozen=True, tag_field="kind", tag="vix"):
-    """A level of the volatility index, percent a year."""
-
-    as_of: int
-    value: float
-
-
-class PrintMessage(msgspec.Struct, frozen=True, tag_field="kind", tag="print"):
-    """A trade of an underlying's future."""
-
-    underlying: str
-    as_of: int
-    instrument: str
-    trade_id: int | None
-    price_paise: int
-    quantity: float
-    aggressor: Literal["BUY", "SELL"] | None = None
-
-
-class StatusMessage(msgspec.Struct, frozen=True, tag_field="kind", tag="status"):
-    """Trading in an underlying stopped or went on."""
-
-    underlying: str
-    status: Literal["HALT", "RESUME"]
-    reason: str | None = None
-
-
-Message = ChainMessage | LevelMessage | VixMessage | PrintMessage | StatusMessage
-
-
-class MessageError(ValueError):
-    """A message that cannot be read; the text says what was expected."""
-
-
-def message_of(text: bytes | str) -> Message:
-    """The message of a JSON text with a `kind`; raises MessageError."""
-    try:
-        message: Message = msgspec.json.decode(text, type=Message)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise MessageError(f"unreadable message: {error}") from None
-    return message
+    from collections.abc import AsyncGenerator, Collection, Sequence
 
 
 class LiveFeed(Protocol):
-    """What an adapter is: its name, its cadence in µs, and its messages (JSON texts or structs) as
-    they come. The iteration ends when the feed does.
+    """What an adapter is: its name, its cadence in µs, and its messages as they come. The iteration
+    ends when the feed does; one that breaks off raises FeedLostError or another OSError.
     """
 
-    name: str
-    cadence_us: int
+    @property
+    def name(self) -> str:
+        """What its frames name as their source."""
+        ...
 
-    def messages(self) -> AsyncIterator[bytes | str | Message]:
-        """Yield messages until the feed ends."""
+    @property
+    def cadence_us(self) -> int:
+        """How often it speaks, µs."""
+        ...
+
+    def messages(self) -> AsyncGenerator[bytes | str, None]:
+        """Yield messages, JSON texts, until the feed ends."""
         ...
 
 
 class LiveAssembly:
-    """Frames of a live feed's messages, for some underlyings."""
+    """Frames of a live feed's messages, for some underlyings: chains of the nearest `expiries`,
+    each with `strikes_each_side` of its forward, as a recorded day shows them.
 
-    def __init__(self, feed: LiveFeed, underlyings: Sequence[str]) -> None:
+    The feed is expected to speak from `from_us` on (µs UTC); `halted` are the underlyings that
+    stood still when it was taken up.
+    """
+
+    def __init__(
+        self,
+        feed: LiveFeed,
+        underlyings: Sequence[str],
+        *,
+        expiries: int,
+        strikes_each_side: int,
+        from_us: int,
+        halted: Collection[str] = (),
+    ) -> None:
         self._source = FrameSource(name=feed.name, digest=f"live:{feed.name}", synthetic=False)
         self._cadence_us = feed.cadence_us
+        self._expiries, self._each_side = expiries, strikes_each_side
+        self._from_us = from_us
         self._assemblies = {name: Assembly(name) for name in underlyings}
         self._due: dict[str, int] = {}
+        for name, assembly in self._assemblies.items():
+            assembly.halted = name in halted
+            if not assembly.halted:
+                self._expect(name, from_us)
 
     def take(self, message: Message, at_us: int) -> list[MarketFrame | MarketStatus]:
         """What a message received at an instant (µs UTC) leads to."""
@@ -124,7 +94,8 @@ class LiveAssembly:
         self._observe(known, message, at_us)
         if not known.is_due:
             return []
-        self._due[known.underlying] = at_us + CADENCES * self._cadence_us
+        if not known.halted:
+            self._expect(known.underlying, at_us)
         return [known.frame(at_us)]
 
     def gaps(self, at_us: int) -> list[MarketStatus]:
@@ -133,13 +104,16 @@ class LiveAssembly:
         reason = f"nothing received for {CADENCES * self._cadence_us / 1e6:g} s"
         return [MarketStatus(name, self._due.pop(name), "GAP", reason) for name in late]
 
+    def _expect(self, underlying: str, at_us: int) -> None:
+        self._due[underlying] = max(at_us, self._from_us) + CADENCES * self._cadence_us
+
     def _status(
         self, known: Assembly, message: StatusMessage, at_us: int
     ) -> list[MarketFrame | MarketStatus]:
         known.halted = message.status == "HALT"
         self._due.pop(known.underlying, None)
         if not known.halted:
-            self._due[known.underlying] = at_us + CADENCES * self._cadence_us
+            self._expect(known.underlying, at_us)
         return [MarketStatus(known.underlying, at_us, message.status, message.reason)]
 
     def _observe(
@@ -181,8 +155,16 @@ class LiveAssembly:
             message.spot_paise,
             self._source,
             self._cadence_us,
-            tuple(with_forward(block) for block in message.blocks),
+            self._shown(message),
         )
+
+    def _shown(self, message: ChainMessage) -> tuple[ExpiryBlock, ...]:
+        """The nearest expiries that have not expired and have a parity forward, cut to the strikes
+        around it.
+        """
+        alive = (block for block in message.blocks if block.expires_at_us > message.as_of)
+        priced = [block for block in map(with_forward, alive) if block.forward_paise is not None]
+        return tuple(around_forward(block, self._each_side) for block in priced[: self._expiries])
 
 
 def with_forward(block: ExpiryBlock) -> ExpiryBlock:
@@ -202,42 +184,17 @@ def with_forward(block: ExpiryBlock) -> ExpiryBlock:
     )
 
 
-async def live_items(
-    feed: LiveFeed,
-    underlyings: Sequence[str],
-    *,
-    clock: Callable[[], int],
-    refused: Callable[[str], None],
-) -> AsyncIterator[MarketFrame | MarketStatus]:
-    """Frames, statuses and gaps of a live feed as they come; `clock` gives µs UTC, `refused` is
-    told of messages that cannot be read.
+def around_forward(block: ExpiryBlock, each_side: int) -> ExpiryBlock:
+    """A block that has a forward, cut to the strike nearest it (of two the lower) and so many on
+    either side.
     """
-    assembly = LiveAssembly(feed, underlyings)
-    messages = aiter(feed.messages())
-    waiting: asyncio.Task[bytes | str | Message] | None = None
-    patience = CADENCES * feed.cadence_us / 1e6
-    last_us = 0
-    try:
-        while True:
-            waiting = waiting or asyncio.ensure_future(anext(messages))
-            done, _ = await asyncio.wait([waiting], timeout=patience)
-            last_us = max(last_us, clock())  # a wall clock set back does not turn time round
-            for gap in assembly.gaps(last_us):
-                yield gap
-            if not done:
-                continue
-            try:
-                received = waiting.result()
-            except StopAsyncIteration:
-                return
-            waiting = None
-            try:
-                message = message_of(received) if isinstance(received, bytes | str) else received
-            except MessageError as error:
-                refused(str(error))
-                continue
-            for item in assembly.take(message, last_us):
-                yield item
-    finally:
-        if waiting is not None:
-            waiting.cancel()
+    forward = block.forward_paise or 0
+    strikes = block.strike_paise
+    nearest = min(range(len(strikes)), key=lambda i: abs(strikes[i] - forward))
+    shown = slice(max(0, nearest - each_side), nearest + each_side + 1)
+    columns = {
+        name: value[shown]
+        for name in block.__struct_fields__
+        if isinstance(value := getattr(block, name), tuple)
+    }
+    return msgspec.structs.replace(block, **columns)

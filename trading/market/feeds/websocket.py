@@ -10,23 +10,23 @@ from __future__ import annotations
 import asyncio
 import base64
 import os
+from contextlib import aclosing
 from dataclasses import dataclass
 from hashlib import sha1
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+from trading.market.feeds.messages import LARGEST_MESSAGE, FeedLostError
 
-LARGEST_MESSAGE = 16 << 20  # bytes
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator
+
+CONNECT_SECONDS = 10.0
+SILENCE_SECONDS = 30.0  # and four cadences without a word or a ping: the connection is broken
 _PORTS = {"ws": 80, "wss": 443}
 _GUID = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"  # of the protocol
 _CONTINUED, _TEXT, _BINARY, _CLOSE, _PING, _PONG = 0x0, 0x1, 0x2, 0x8, 0x9, 0xA
 _FINAL, _MASKED = 0x80, 0x80
-
-
-class FeedLostError(ConnectionError):
-    """The connection of a live feed broke or was refused; the text names its address and why."""
 
 
 @dataclass(slots=True)
@@ -39,16 +39,21 @@ class WebSocketFeed:
     url: str
     cadence_us: int
 
-    async def messages(self) -> AsyncIterator[bytes]:
+    async def messages(self) -> AsyncGenerator[bytes, None]:
         """Yield messages until the server closes. Raises FeedLostError when the connection cannot
         be made or breaks.
         """
+        patience = SILENCE_SECONDS + 4 * self.cadence_us / 1e6
         reader, writer = await self._connect()
         try:
             await self._shake_hands(reader, writer)
-            async for message in _messages(reader, writer):
-                yield message
-        except (asyncio.IncompleteReadError, ConnectionError, ValueError) as error:
+            async with aclosing(_messages(reader, writer, patience)) as messages:
+                async for message in messages:
+                    yield message
+        except TimeoutError:
+            reason = f"nothing heard for {patience:g} s"
+            raise FeedLostError(f"{self.url}: the connection broke: {reason}") from None
+        except (asyncio.IncompleteReadError, OSError, ValueError) as error:
             raise FeedLostError(f"{self.url}: the connection broke: {error}") from None
         finally:
             writer.close()
@@ -58,7 +63,8 @@ class WebSocketFeed:
         try:
             port = parts.port or _PORTS[parts.scheme]
             secure = True if parts.scheme == "wss" else None
-            return await asyncio.open_connection(parts.hostname, port, ssl=secure)
+            async with asyncio.timeout(CONNECT_SECONDS):
+                return await asyncio.open_connection(parts.hostname, port, ssl=secure)
         except OSError as error:
             raise FeedLostError(f"{self.url}: no connection: {error}") from None
 
@@ -73,7 +79,8 @@ class WebSocketFeed:
             f"Connection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
             f"Sec-WebSocket-Key: {key.decode()}\r\n\r\n".encode()
         )
-        answer = await reader.readuntil(b"\r\n\r\n")
+        async with asyncio.timeout(CONNECT_SECONDS):
+            answer = await reader.readuntil(b"\r\n\r\n")
         first, *lines = answer.decode("latin-1").split("\r\n")
         headers = {n.strip().lower(): v.strip() for n, _, v in (s.partition(":") for s in lines)}
         wanted = base64.b64encode(sha1(key + _GUID, usedforsecurity=False).digest()).decode()
@@ -82,12 +89,15 @@ class WebSocketFeed:
 
 
 async def _messages(
-    reader: asyncio.StreamReader, writer: asyncio.StreamWriter
-) -> AsyncIterator[bytes]:
-    """Whole messages until a close frame; pings are answered."""
+    reader: asyncio.StreamReader, writer: asyncio.StreamWriter, patience: float
+) -> AsyncGenerator[bytes, None]:
+    """Whole messages until a close frame; pings are answered. Raises TimeoutError after `patience`
+    seconds of silence.
+    """
     parts: list[bytes] = []
     while True:
-        final, opcode, payload = await _frame(reader)
+        async with asyncio.timeout(patience):
+            final, opcode, payload = await _frame(reader)
         if opcode == _CLOSE:
             writer.write(_masked(_CLOSE, payload))
             return
