@@ -152,25 +152,30 @@ def test_more_lots_than_the_concentration_allows_are_refused(tmp_path: Path) -> 
     assert gate(entry, 16)["unit"] in {"lots", "paise"}
 
 
-def test_a_day_that_lost_one_per_cent_halves_and_two_per_cent_block(tmp_path: Path) -> None:
-    """What is held is marked down by quotes far away; another index then wants to enter."""
-
-    def decided(name: str, fall_to: float, lots: int) -> dict[str, Any]:
-        held = [*firing(), frame(6, FIRES), *(frame(minute, fall_to) for minute in range(7, 13))]
-        other = firing("BANKNIFTY", first=7)
-        chosen = configuration(50_000_000, lots=lots, hold_minutes=60)
-        events = run(tmp_path / name, [*held, *other], chosen)
-        return next(d for d in decisions(events, "entry") if d["underlying"] == "BANKNIFTY")
-
-    calm = decided("calm", FIRES, 1)
-    assert gate(calm, 9)["verdict"] == "pass"
-    # The sold straddle at four times the volatility: about a thousand points a unit.
-    wild = decided("wild", 3.0, 1)
-    lost = gate(wild, 9)["value"]
-    assert lost > gate(calm, 9)["value"]
-    assert gate(wild, 9)["verdict"] == (
-        "block" if lost >= 20_000 else "half" if lost >= 10_000 else "pass"
+@pytest.mark.parametrize(
+    ("volatility", "from_ppm", "verdict", "reason"),
+    [
+        (3.0, 0, "pass", None),
+        (6.0, 10_000, "block", "half of one lot is none"),
+        (8.0, 20_000, "block", "of capital lost today"),
+    ],
+)
+def test_what_the_day_lost_stands_against_the_next_entry(
+    tmp_path: Path, volatility: float, from_ppm: int, verdict: str, reason: str | None
+) -> None:
+    """A sold straddle is marked at a volatility far above; another index then wants to enter."""
+    held = [*firing(), frame(6, FIRES), *(frame(minute, volatility) for minute in range(7, 13))]
+    events = run(
+        tmp_path,
+        [*held, *firing("BANKNIFTY", first=7)],
+        configuration(hold_minutes=60),
     )
+    entry = next(d for d in decisions(events, "entry") if d["underlying"] == "BANKNIFTY")
+    ninth = gate(entry, 9)
+    assert from_ppm <= ninth["value"] < from_ppm + 10_000
+    assert ninth["verdict"] == verdict
+    assert entry["decided_by"] == (9 if verdict == "block" else None)
+    assert (ninth["reason"] or "").endswith(reason or "")
 
 
 def test_entries_are_counted_by_the_day(tmp_path: Path) -> None:
