@@ -1,7 +1,7 @@
 # The commands of the house. Needs python3.11 (with its venv module) and make; everything else comes from pip wheels.
 #   make run     start everything, run a session on synthetic data, serve the site   (PORT=8000 VAR_DIR=var)
 #   make test    the whole suite, then the browser tests
-#   make soak    the faults of the log at full length (a quarter of an hour); docs/soak.md keeps the figures
+#   make soak    the faults of the log at full length and surfaces of every recorded snapshot (a quarter of an hour)
 #   make bench   what it costs, beside a floor or a peer measured in the same run
 #   make picture   take the README's picture again
 #   make docs    write docs/events.md from the payload structs and docs/market.md from the categories again, and the table of docs/causality.md
@@ -50,7 +50,7 @@ test: $(INSTALLED_DEV)
 
 soak: $(INSTALLED_DEV)
 	@BRAHMASTRA_SOAK=1 $(VENV) -m pytest -n 2 tests/journal/log/test_writer.py tests/journal/log/test_fuzz.py \
-		tests/journal/log/test_faults.py tests/journal/test_mirror.py --durations=10
+		tests/journal/log/test_faults.py tests/journal/test_mirror.py tests/trading/pricing/test_real_chains.py --durations=10
 
 bench: $(INSTALLED_DEV)
 	@exec $(VENV) -m brahmastra_site.bench

@@ -35,6 +35,11 @@ from brahmastra_site.bench.mirror_figures import (
     mirroring_small_events,
 )
 from brahmastra_site.bench.risk_figures import deciding
+from brahmastra_site.bench.surface_figures import (
+    fitting_beside_cvxpy,
+    fitting_eight_expiries,
+    fitting_four_expiries,
+)
 from brahmastra_site.bench.synthetic_figures import making_a_market
 from journal.log.canonical import canonical_bytes
 from journal.log.reader import read_file, read_session
@@ -239,4 +244,7 @@ FIGURES = (
     making_a_market,
     building_two_expiries,
     deciding,
+    fitting_four_expiries,
+    fitting_eight_expiries,
+    fitting_beside_cvxpy,
 )
