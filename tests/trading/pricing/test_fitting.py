@@ -10,7 +10,7 @@ import pytest
 from tests.trading.pricing.chains import DAYS, ssvi_chain, true_call
 from trading.pricing.black_columns import time_value, values
 from trading.pricing.fitting import FitRefusal, Method, fit_surface
-from trading.pricing.profiles import FAST, MARKET
+from trading.pricing.profiles import FAST, MARKET, Profile
 from trading.pricing.quotes import ExpiryQuotes, Omission, Refusal
 from trading.pricing.surface import Surface, surface_of
 
@@ -47,11 +47,14 @@ def test_even_strikes_predict_odd_ones_within_a_spread() -> None:
         assert np.max(np.abs(price - f.quotes.mid) / f.quotes.spread) <= 1.0
 
 
-def test_there_is_no_arbitrage_on_4001_strikes_and_200_dates(fast: Surface) -> None:
+@pytest.mark.parametrize("profile", [FAST, MARKET], ids=["fast", "market"])
+def test_there_is_no_arbitrage_on_4001_strikes_and_200_dates(profile: Profile) -> None:
+    surface = fit_surface(ssvi_chain(), profile=profile).surface
+    assert surface is not None
     strikes = np.linspace(0.6, 1.5, 4001)
     before = np.maximum(1.0 - strikes, 0.0)
     for years in np.linspace(1e-4, 90 / 365, 200):
-        now = fast.at(float(years)).call(strikes)
+        now = surface.at(float(years)).call(strikes)
         assert np.min(np.diff(now, 2)) >= -1e-10
         assert np.min(now - before) >= -1e-10
         assert np.all(now >= np.maximum(1.0 - strikes, 0.0) - 1e-10)
