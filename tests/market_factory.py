@@ -142,15 +142,15 @@ def day_frames(day: date, *, count: int = 60, seed: int = 3) -> list[MarketFrame
     return sorted(frames, key=lambda frame: (frame.available_at, frame.underlying == "BANKNIFTY"))
 
 
-def factory_configuration(**strategy: Any) -> Configuration:
-    """A quick S4: ten snapshots, |z| ≥ 1.5, held five minutes."""
+def factory_configuration(*, costs: dict[str, Any] | None = None, **strategy: Any) -> Configuration:
+    """A quick S4: ten snapshots, |z| ≥ 1.5, held five minutes; GROSS unless `costs` are given."""
     s4 = {"lookback_snapshots": 10, "entry_z": 1.5, "hold_minutes": 5, "lots": 1, **strategy}
     return configuration_from_data(
         {
             "name": "factory",
             "underlyings": ["NIFTY", "BANKNIFTY"],
             "desk": {"capital_rupees": 50_000_000},
-            "costs": {"profile": "GROSS"},
+            "costs": costs or {"profile": "GROSS"},
             "gates": {"first_entry": "09:20", "last_entry": "10:00", "chain_age_seconds": 180},
             "strategies": {"S4": s4},
         },

@@ -11,13 +11,16 @@ import msgspec
 
 from journal.log.session import checked_session_name, day_files, session_directory
 from journal.log.writer import Durability
+from trading.costs.rates import CostError
 from trading.engine.configuration import (
     Configuration,
     ConfigurationError,
+    CostConfiguration,
     StrategiesConfiguration,
     configuration_from_data,
     configuration_from_toml,
 )
+from trading.engine.opening import tariff_of
 from trading.engine.resume import first_opening
 from trading.engine.runner import Plan, SessionRunner, World
 from trading.market.calendar import calendar, is_market_day, ist_date, session_hours
@@ -27,8 +30,10 @@ from trading.market.store import MarketStore
 from trading.version import code_version
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
+    from trading.engine.state import EngineState
     from trading.execution.closing import Closes
 
 
@@ -47,6 +52,8 @@ class Wish:
     to_date: date | None = None
     underlyings: tuple[str, ...] | None = None
     strategies: tuple[str, ...] | None = None
+    costs: str | None = None
+    cost_stress: int | None = None
     speed: float | None = None  # times real time; None is as fast as possible
     live: str | None = None  # the address of a live feed in place of stored frames
     cadence_seconds: int | None = None  # of the live feed
@@ -55,8 +62,9 @@ class Wish:
 
 @dataclass(frozen=True, slots=True)
 class SessionOutcome:
-    """What a run says at its end: where the log is, how many events, what was realised (paise),
-    with which costs; and whether the session is finished or has days to come.
+    """What a run says at its end: where the log is, how many events, what was realised (paise)
+    before charges and after, with which costs; and whether the session is finished or has days to
+    come.
     """
 
     session: str
@@ -65,6 +73,7 @@ class SessionOutcome:
     events: int
     counts: dict[str, int]
     realised_paise: int
+    net_paise: int | None
     costs: str
 
 
@@ -91,8 +100,15 @@ def session_run(*, wish: Wish, default_configuration: Path, world: World) -> Ses
         events=engine.state.next_seq - 1,
         counts=dict(sorted(engine.state.counts.items())),
         realised_paise=engine.state.realised_paise,
-        costs=configuration.costs.profile,
+        net_paise=_net(engine.state, configuration),
+        costs=configuration.costs.label,
     )
+
+
+def _net(state: EngineState, configuration: Configuration) -> int | None:
+    if configuration.costs.gross:
+        return None
+    return state.realised_paise - sum(state.fees_billed.values())
 
 
 def _configuration(wish: Wish, directory: Path, default: Path) -> Configuration:
@@ -108,6 +124,8 @@ def _configuration(wish: Wish, directory: Path, default: Path) -> Configuration:
             wish.underlyings,
             wish.strategies,
             wish.cadence_seconds,
+            wish.costs,
+            wish.cost_stress,
         )
     )
     opening = first_opening(directory) if day_files(directory) else None
@@ -157,6 +175,7 @@ def _with_wish(configuration: Configuration, wish: Wish) -> Configuration:
         feed=feed,
         strategies=strategies,
         underlyings=wish.underlyings or configuration.underlyings,
+        costs=_wished_costs(configuration.costs, wish),
     )
     return configuration_from_data(wanted.to_data(), where="command line")
 
@@ -166,6 +185,13 @@ def _cadence_seconds(configuration: Configuration, wish: Wish) -> int | None:
         return wish.cadence_seconds
     own = configuration.feed.live_cadence_seconds
     return LIVE_CADENCE_SECONDS if own is None and wish.live is not None else own
+
+
+def _wished_costs(costs: CostConfiguration, wish: Wish) -> CostConfiguration:
+    """The profile and stress that were asked for; another profile starts from a stress of 1."""
+    if wish.costs is not None and wish.costs != costs.profile:
+        return CostConfiguration(profile=wish.costs, stress=wish.cost_stress or 1)
+    return msgspec.structs.replace(costs, stress=wish.cost_stress or costs.stress)
 
 
 def _chosen(strategies: StrategiesConfiguration, names: tuple[str, ...]) -> StrategiesConfiguration:
@@ -182,6 +208,7 @@ def _chosen(strategies: StrategiesConfiguration, names: tuple[str, ...]) -> Stra
 
 def _plan(wish: Wish, configuration: Configuration, store: MarketStore) -> Plan:
     days = _days(configuration, store)
+    _check_rates(configuration, days)
     daily = configuration.feed.daily
 
     @functools.lru_cache(maxsize=1)
@@ -229,6 +256,7 @@ def _live_plan(wish: Wish, configuration: Configuration, world: World, *, begun:
         raise ConfigurationError(refused)
     if refused:
         world.progress(refused)
+    _check_rates(configuration, () if refused else (today,))
     return Plan(
         session=wish.session,
         configuration=configuration,
@@ -255,6 +283,18 @@ def _why_not_today(today: date, now: int, first: date | None, last: date | None)
 def _has_market_day_after(day: date, last: date) -> bool:
     following = day + timedelta(days=1)
     return any(True for _ in calendar().market_days(following, last))
+
+
+def _check_rates(configuration: Configuration, days: Sequence[date]) -> None:
+    """Refuse days whose charges nobody knows, before anything is written."""
+    for day in days:
+        try:
+            tariff_of(configuration, day)
+        except CostError as error:
+            raise ConfigurationError(
+                f"costs.profile {configuration.costs.profile}: {error}; "
+                "`trade --costs gross` takes no costs off and says so"
+            ) from None
 
 
 def _days(configuration: Configuration, store: MarketStore) -> list[date]:

@@ -89,7 +89,8 @@ class BrokerReport(Shape, frozen=True):
     expected_paise: the opposite quote when the order was decided, paise; null when there was none.
     latency_us: event time from the order's submission to this report, µs.
     charges_paise: charges of this fill, paise; null with a reason.
-    charges_reason: why there are none: `NO_FILL`, or `GROSS` while the session takes no costs off.
+    charges_reason: why there are none: `NO_FILL`, `CONTRACT_NOTE` where the day's note bills them,
+        or `GROSS` while the session takes no costs off.
     reason: the broker's words; null when it gives none.
     """
 

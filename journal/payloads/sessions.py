@@ -5,7 +5,7 @@ from __future__ import annotations
 from operator import attrgetter
 
 from journal.payloads.registry import payload_of
-from journal.payloads.shapes import Count, DateText, Digest, Opaque, Positive, Shape, Text
+from journal.payloads.shapes import Count, DateText, Digest, Fees, Opaque, Positive, Shape, Text
 
 
 @payload_of("session.opened")
@@ -72,13 +72,64 @@ class DayContracts(Shape, frozen=True):
     terms: list[DayTerms]
 
 
+class Rate(Shape, frozen=True):
+    """One rate in force on the day.
+
+    charge: what it is, such as `STT`.
+    levied_by: who takes it.
+    instrument: `OPTION` or `FUTURE`.
+    side: whose side of a trade or an exercise pays it.
+    base: what it is taken of.
+    first: ISO date from which it is in force.
+    last: last ISO date; null where the end is not known.
+    rate_e9: 10^-9 of its base; of a paisa for each order where the base is `ORDER`.
+    status: how sure the figure is, in the table's words.
+    source: where it comes from.
+    """
+
+    charge: Text
+    levied_by: Text
+    instrument: Text
+    side: Text
+    base: Text
+    first: DateText
+    last: DateText | None
+    rate_e9: Count
+    status: Text
+    source: Text
+
+
+class Tariff(Shape, frozen=True):
+    """What a broker takes on the day and what is levied of what goes through it.
+
+    broker: name of the broker.
+    gst_on_investor_protection: whether it takes GST on the investor protection charge.
+    rounding_status: how sure it is that its contract notes round as ours do.
+    rounding_source: where that comes from.
+    exchanges: the underlyings it answers for, by exchange.
+    own: its own rates.
+    levies: what exchange and government take.
+    """
+
+    broker: Text
+    gst_on_investor_protection: bool
+    rounding_status: Text
+    rounding_source: Text
+    exchanges: dict[str, list[Text]]
+    own: list[Rate]
+    levies: list[Rate]
+
+
 class DayRates(Shape, frozen=True):
     """Rates of costs for the day.
 
-    profile: name of the cost profile; `GROSS` takes nothing off.
+    profile: name of the cost profile, with its stress where that is not 1; `GROSS` takes nothing
+        off.
+    tariff: the rates; null where costs are `GROSS`.
     """
 
     profile: Text
+    tariff: Tariff | None
 
 
 @payload_of("day.opened", key=attrgetter("date"), key_text="`date`")
@@ -117,6 +168,36 @@ class DayOpened(Shape, frozen=True):
     state_digest: Digest
 
 
+class ExactCharges(Shape, frozen=True):
+    """Charges before rounding, rupees as decimal text.
+
+    brokerage: what the broker takes.
+    stt: securities transaction tax.
+    exchange: the exchange's charge, with the investor protection charge.
+    sebi: the regulator's fee.
+    stamp: stamp duty.
+    gst: goods and services tax.
+    """
+
+    brokerage: Text
+    stt: Text
+    exchange: Text
+    sebi: Text
+    stamp: Text
+    gst: Text
+
+
+class Note(Shape, frozen=True):
+    """The contract note of the day.
+
+    exact: charges before rounding.
+    billed: charges as billed: each line of the day rounded by its rule, paise.
+    """
+
+    exact: ExactCharges
+    billed: Fees
+
+
 @payload_of("day.closed", key=attrgetter("date"), key_text="`date`")
 class DayClosed(Shape, frozen=True):
     """The answer to the first tick at or after the market's close.
@@ -124,11 +205,15 @@ class DayClosed(Shape, frozen=True):
     date: ISO date (IST).
     state_digest: SHA-256 of the state as the next `day.opened` will find it.
     counts: derived events of the session so far, by kind.
+    note: the day's contract note; null for a day without a fill, and where costs are `GROSS`.
+    costs: name of the cost profile, with its stress where that is not 1.
     """
 
     date: DateText
     state_digest: Digest
     counts: dict[str, Count]
+    note: Note | None
+    costs: Text
 
 
 @payload_of("session.ended")
@@ -146,10 +231,14 @@ class SessionClosed(Shape, frozen=True):
     """The engine's last word: the totals of the session.
 
     counts: derived events of the session, by kind.
-    realised_paise: profit of all archived trades, paise, before the costs that `costs` leaves out.
-    costs: name of the cost profile.
+    realised_paise: profit of all archived trades, paise, before charges.
+    fees: charges of the session by line, paise; null where costs are `GROSS`.
+    net_paise: that profit less the charges, paise; null where costs are `GROSS`.
+    costs: name of the cost profile, with its stress where that is not 1.
     """
 
     counts: dict[str, Count]
     realised_paise: int
+    fees: Fees | None
+    net_paise: int | None
     costs: Text

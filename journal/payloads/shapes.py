@@ -33,6 +33,33 @@ class Shape(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """
 
 
+class Fees(Shape, frozen=True):
+    """Charges by line, paise.
+
+    brokerage: what the broker takes.
+    stt: securities transaction tax.
+    exchange: the exchange's charge, with the investor protection charge.
+    sebi: the regulator's fee.
+    stamp: stamp duty.
+    gst: goods and services tax.
+    total: their sum.
+    """
+
+    brokerage: Count
+    stt: Count
+    exchange: Count
+    sebi: Count
+    stamp: Count
+    gst: Count
+    total: Count
+
+    def __post_init__(self) -> None:
+        """Refuse a total that is not the sum of the lines."""
+        lines = (self.brokerage, self.stt, self.exchange, self.sebi, self.stamp, self.gst)
+        if sum(lines) != self.total:
+            raise ValueError("`total` is the sum of the lines")
+
+
 class Contract(Shape, frozen=True):
     """One option contract.
 

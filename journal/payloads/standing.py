@@ -10,6 +10,7 @@ from journal.payloads.registry import payload_of
 from journal.payloads.shapes import (
     Contract,
     Count,
+    Fees,
     Opaque,
     Positive,
     Scalar,
@@ -80,7 +81,9 @@ class PositionChanged(Shape, frozen=True):
     reason: what moved it.
     legs: its legs as they stand.
     gross_paise: realised profit before costs, paise.
-    costs: name of the cost profile.
+    fees_paise: charges of its fills so far, estimated to the paisa; null where costs are `GROSS`.
+    net_paise: realised profit less those charges, paise; null likewise.
+    costs: name of the cost profile, with its stress where that is not 1.
     """
 
     trade: Text
@@ -91,6 +94,8 @@ class PositionChanged(Shape, frozen=True):
     reason: Text
     legs: list[PositionLeg]
     gross_paise: int
+    fees_paise: Count | None
+    net_paise: int | None
     costs: Text
 
 
@@ -140,6 +145,8 @@ class PortfolioSnapshot(Shape, frozen=True):
     realised_paise: profit of all archived trades, paise.
     unrealised_paise: profit of closing everything now, paise; null with a reason.
     unrealised_reason: `NO_QUOTE` when a quote is missing; null otherwise.
+    fees: charges of the session by line, paise: closed days as billed, the open one as estimated;
+        null where costs are `GROSS`.
     killed: whether the kill switch is set.
     positions: trades that are not archived.
     equity_paise: capital, realised and unrealised profit, paise; null with `unrealised_reason`.
@@ -152,6 +159,7 @@ class PortfolioSnapshot(Shape, frozen=True):
     realised_paise: int
     unrealised_paise: int | None
     unrealised_reason: Text | None
+    fees: Fees | None
     killed: bool
     positions: list[PortfolioPosition]
     equity_paise: int | None

@@ -30,11 +30,14 @@ _GIVEN = "given with the profile"
 
 
 class Broker(NamedTuple):
-    """A broker: its own rates, its GST rule and the status and source of how its notes round."""
+    """A broker: its own rates, its GST rule and the status and source of how its notes round; with
+    the `levies` that exchange and government take of what goes through it.
+    """
 
     name: str
     gst_on_investor_protection: bool
     rates: RateTable
+    levies: RateTable
     rounding_status: str
     rounding_source: str
 
@@ -61,7 +64,8 @@ def broker_named(name: str) -> Broker:
     for row in table("rates")["broker"]:
         if row["name"] == name:
             status, source = _rounding(name)
-            return Broker(name, row["gst_on_investor_protection"], rate_table(), status, source)
+            gst, rates = row["gst_on_investor_protection"], rate_table()
+            return Broker(name, gst, rates, rates, status, source)
     msg = f"no broker {name!r}, expected one of " + ", ".join((*broker_names(), CUSTOM))
     raise CostError(msg)
 
@@ -94,7 +98,7 @@ def custom_broker(
     )
     status, source = _rounding(CUSTOM)
     table_of_broker = RateTable(rates, shipped.coverage)
-    return Broker(CUSTOM, gst_on_investor_protection, table_of_broker, status, source)
+    return Broker(CUSTOM, gst_on_investor_protection, table_of_broker, shipped, status, source)
 
 
 def _rounding(broker: str) -> tuple[str, str]:

@@ -19,6 +19,7 @@ from trading.costs.rates import (
     EXCHANGE,
     EXERCISE,
     FUTURE,
+    GOVERNMENT,
     GST,
     HOLDER,
     INVESTOR_PROTECTION,
@@ -30,7 +31,6 @@ from trading.costs.rates import (
     STT,
     CostError,
     Rate,
-    rate_table,
 )
 
 if TYPE_CHECKING:
@@ -39,7 +39,6 @@ if TYPE_CHECKING:
 
     from trading.costs.brokers import Broker
 
-_GOVERNMENT = "GOVERNMENT"
 _CALL = "CE"
 _PUT = "PE"
 _STRESSES = (1, 2, 3)
@@ -163,8 +162,8 @@ def charges_of(lines: Iterable[Line]) -> Charges:
 
 def fill_lines(fill: Fill, day: date, broker: Broker) -> tuple[Line, ...]:
     """Everything a fill costs but the brokerage, which is of the order, with the GST on it."""
-    _check_fill(fill, day)
-    lines = tuple(_trade_lines(fill, day))
+    _check_fill(fill, day, broker)
+    lines = tuple(_trade_lines(fill, day, broker))
     return (*lines, *_gst_lines(lines, fill.contract.instrument, day, broker))
 
 
@@ -178,7 +177,7 @@ def order_lines(
         msg = "an order without a fill costs nothing and is no order of a contract note"
         raise CostError(msg)
     for fill in fills:
-        _check_fill(fill, day)
+        _check_fill(fill, day, broker)
     if any(fill[:2] != fills[0][:2] for fill in fills):
         msg = "the fills of one order are of one contract and one side"
         raise CostError(msg)
@@ -193,12 +192,12 @@ def order_lines(
 
 def exercise_lines(exercise: Exercise, day: date, broker: Broker) -> tuple[Line, ...]:
     """Everything an exercise or an assignment costs; nothing at the strike and out of the money."""
-    _check_exercise(exercise, day)
+    _check_exercise(exercise, day, broker)
     if exercise.intrinsic_paise == 0:
         return ()
     rate = broker.brokerage(OPTION, EXERCISE, day)
     brokerage = _line(rate, exercise.orders)
-    lines = (brokerage, *_exercise_levies(exercise, day))
+    lines = (brokerage, *_exercise_levies(exercise, day, broker))
     return (*lines, *_gst_lines(lines, OPTION, day, broker))
 
 
@@ -207,30 +206,30 @@ def points_e18(charges: Charges, quantity: int) -> int:
     return half_up(charges.total, PAISE_IN_RUPEE * quantity)
 
 
-def _trade_lines(fill: Fill, day: date) -> Iterator[Line]:
+def _trade_lines(fill: Fill, day: date, broker: Broker) -> Iterator[Line]:
     contract = fill.contract
     for charge, levied_by in (
-        (STT, _GOVERNMENT),
+        (STT, GOVERNMENT),
         (EXCHANGE, contract.exchange),
         (INVESTOR_PROTECTION, contract.exchange),
         (SEBI, SEBI),
-        (STAMP, _GOVERNMENT),
+        (STAMP, GOVERNMENT),
     ):
-        rate = rate_table().find(charge, levied_by, contract.instrument, fill.side, day)
+        rate = broker.levies.find(charge, levied_by, contract.instrument, fill.side, day)
         if rate is not None:
             yield _line(rate, fill.value_paise)
 
 
-def _exercise_levies(exercise: Exercise, day: date) -> Iterator[Line]:
+def _exercise_levies(exercise: Exercise, day: date, broker: Broker) -> Iterator[Line]:
     for charge, levied_by, side in (
-        (STT, _GOVERNMENT, HOLDER),
+        (STT, GOVERNMENT, HOLDER),
         (EXCHANGE, exercise.contract.exchange, EXERCISE),
         (SEBI, SEBI, EXERCISE),
-        (STAMP, _GOVERNMENT, EXERCISE),
+        (STAMP, GOVERNMENT, EXERCISE),
     ):
         if side == HOLDER and exercise.side == SELL:
             continue  # the writer paid the tax when the option was sold
-        rate = rate_table().find(charge, levied_by, OPTION, side, day)
+        rate = broker.levies.find(charge, levied_by, OPTION, side, day)
         if rate is not None:
             yield _line(rate, exercise.intrinsic_paise)
 
@@ -257,7 +256,7 @@ def _gst_lines(
     if broker.gst_on_investor_protection:
         taxed.add(INVESTOR_PROTECTION)
     base_e18 = sum(line.amount_e18 for line in lines if line.charge in taxed)
-    rate = rate_table().find(GST, _GOVERNMENT, instrument, BUY, day)
+    rate = broker.levies.find(GST, GOVERNMENT, instrument, BUY, day)
     if base_e18 == 0 or rate is None:
         return ()
     return (Line(rate, base_e18, rate.rate_e9 * base_e18 // E9),)
@@ -267,14 +266,16 @@ def _line(rate: Rate, base: int) -> Line:
     return Line(rate, base, rate.rate_e9 * base * E9)
 
 
-def _check_fill(fill: Fill, day: date) -> None:
+def _check_fill(fill: Fill, day: date, broker: Broker) -> None:
+    broker.levies.check(fill.contract.exchange, fill.contract.underlying, day)
     _check_contract(fill.contract, fill.side, fill.quantity, day)
     if fill.price_paise <= 0:
         msg = f"{fill.contract}: price {fill.price_paise} paise, expected more than 0"
         raise CostError(msg)
 
 
-def _check_exercise(exercise: Exercise, day: date) -> None:
+def _check_exercise(exercise: Exercise, day: date, broker: Broker) -> None:
+    broker.levies.check(exercise.contract.exchange, exercise.contract.underlying, day)
     _check_contract(exercise.contract, exercise.side, exercise.quantity, day)
     if exercise.contract.instrument == FUTURE:
         msg = f"{exercise.contract}: a future is not exercised"
@@ -288,7 +289,6 @@ def _check_exercise(exercise: Exercise, day: date) -> None:
 
 
 def _check_contract(contract: Contract, side: str, quantity: int, day: date) -> None:
-    rate_table().check(contract.exchange, contract.underlying, day)
     if (contract.strike_paise, contract.right) != (None, None):
         strike = contract.strike_paise
         if contract.right not in {_CALL, _PUT} or strike is None or strike <= 0:

@@ -33,6 +33,8 @@ GST = "GST"
 BROKERAGE = "BROKERAGE"
 BROKERAGE_CAP = "BROKERAGE_CAP"
 
+GOVERNMENT = "GOVERNMENT"
+
 ORDER = "ORDER"  # the base of what is taken for each executed order
 
 _BOTH = "BOTH"  # each side of a trade pays
@@ -114,6 +116,10 @@ class RateTable:
         if not row.first <= day <= row.last:
             msg = f"no {exchange} rates for {day}; the table covers {row.first} to {row.last}"
             raise CostError(msg)
+
+    def in_force(self, day: date) -> tuple[Rate, ...]:
+        """Every rate of a day."""
+        return tuple(rate for rate in self.rates if rate.in_force(day))
 
     def find(
         self, charge: str, levied_by: str, instrument: str, side: str, day: date

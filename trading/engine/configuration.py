@@ -7,13 +7,16 @@ from __future__ import annotations
 import re
 import tomllib
 from hashlib import sha256
-from typing import Any, Literal
+from typing import Any
 
 import msgspec
 
 from journal.log.canonical import canonical_bytes
+from trading.costs.brokers import CUSTOM, Broker, broker_named, broker_names, custom_broker
+from trading.costs.rates import CostError
 
 UNDERLYINGS = ("NIFTY", "BANKNIFTY")
+GROSS = "GROSS"
 STRATEGIES = ("S4",)
 
 _CLOCK_TIME = re.compile(r"([01]\d|2[0-3]):([0-5]\d)\Z")
@@ -38,12 +41,41 @@ class FeedConfiguration(msgspec.Struct, frozen=True, forbid_unknown_fields=True)
     live_cadence_seconds: int | None = None
 
 
-class CostConfiguration(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """The cost profile; there is no default. GROSS means no costs are taken off and every figure
-    says so.
+class CustomBrokerConfiguration(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What a broker of one's own takes: paise for an executed order of options (and the most for
+    one of futures), paise for an exercised one, 10^-9 of a future's turnover.
     """
 
-    profile: Literal["GROSS"]
+    order_paise: int
+    exercise_order_paise: int
+    future_rate_e9: int
+    gst_on_investor_protection: bool
+
+
+class CostConfiguration(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The cost profile; there is no default. GROSS means no costs are taken off and every figure
+    says so; another is a broker's, or CUSTOM with its figures. `stress` multiplies every charge.
+    """
+
+    profile: str
+    stress: int = 1
+    custom: CustomBrokerConfiguration | None = None
+
+    @property
+    def gross(self) -> bool:
+        """Whether nothing is taken off."""
+        return self.profile == GROSS
+
+    @property
+    def label(self) -> str:
+        """The profile as figures name it."""
+        return self.profile if self.stress == 1 else f"{self.profile} x{self.stress}"
+
+    def broker(self) -> Broker:
+        """The broker of the profile. Raises CostError for another name."""
+        if self.custom is None:
+            return broker_named(self.profile)
+        return custom_broker(**msgspec.structs.asdict(self.custom))
 
 
 class DeskConfiguration(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -150,6 +182,7 @@ def _check(configuration: Configuration, where: str) -> None:
             raise ConfigurationError(
                 f"{where}: unknown underlying {underlying!r}, expected {known}"
             )
+    _check_costs(configuration.costs, where)
     gates = configuration.gates
     if seconds_of_day(gates.first_entry) >= seconds_of_day(gates.last_entry):
         raise ConfigurationError(
@@ -180,6 +213,27 @@ def _check_live(feed: FeedConfiguration, where: str) -> None:
     _check_positive(where, "feed.live_cadence_seconds", feed.live_cadence_seconds)
     if feed.daily:
         raise ConfigurationError(f"{where}: feed.daily is of stored records, not of a live feed")
+
+
+def _check_costs(costs: CostConfiguration, where: str) -> None:
+    known = (GROSS, *broker_names(), CUSTOM)
+    if costs.profile not in known:
+        raise ConfigurationError(
+            f"{where}: costs.profile is {costs.profile!r}, expected one of {', '.join(known)}"
+        )
+    if (costs.profile == CUSTOM) != (costs.custom is not None):
+        raise ConfigurationError(
+            f"{where}: costs.custom goes with profile {CUSTOM}, and only with it"
+        )
+    if costs.stress not in {1, 2, 3} or (costs.gross and costs.stress != 1):
+        raise ConfigurationError(
+            f"{where}: costs.stress is {costs.stress}, expected 1, 2 or 3 (1 where costs are GROSS)"
+        )
+    try:
+        if not costs.gross:
+            costs.broker()
+    except CostError as error:
+        raise ConfigurationError(f"{where}: costs.custom: {error}") from None
 
 
 def _check_positive(where: str, field: str, value: float) -> None:

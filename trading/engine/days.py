@@ -8,6 +8,7 @@ import msgspec
 
 from trading.engine.admission import standing_results
 from trading.engine.breakers import cool_breakers, watch_snapshot
+from trading.engine.charging import close_note, session_fees
 from trading.engine.desk import equity_paise, unrealised_paise
 from trading.engine.exits import cancel_entries, propose_exits
 from trading.engine.frames import thaw
@@ -49,6 +50,7 @@ def on_day_opened(step: Step) -> None:
             )
             for terms in data["contracts"]["terms"]
         },
+        tariff=data["rates"]["tariff"],
     )
     _open_risk(step)
     step.state.snapshot_minute = -1
@@ -95,7 +97,9 @@ def on_session_ended(step: Step) -> None:
         {
             "counts": counts,
             "realised_paise": step.state.realised_paise,
-            "costs": step.configuration.costs.profile,
+            "fees": session_fees(step),
+            "net_paise": _net_paise(step),
+            "costs": step.configuration.costs.label,
         },
         cause=(step.seq,),
     )
@@ -105,6 +109,7 @@ def _close_day(step: Step) -> None:
     """Emit day.closed with the digest of the state as the next day.opened will find it."""
     day = step.day
     day.closed = True
+    note = close_note(step)
     counts = dict(sorted(step.state.counts.items()))
     after = msgspec.structs.replace(
         step.state,
@@ -114,7 +119,13 @@ def _close_day(step: Step) -> None:
     digest = state_digest(dump_state(after))
     step.emit(
         "day.closed",
-        {"date": day.date, "state_digest": digest, "counts": counts},
+        {
+            "date": day.date,
+            "state_digest": digest,
+            "counts": counts,
+            "note": note,
+            "costs": step.configuration.costs.label,
+        },
         cause=(step.seq,),
         key=day.date,
     )
@@ -141,6 +152,7 @@ def _snapshot(step: Step) -> dict[str, Any]:
         "realised_paise": step.state.realised_paise,
         "unrealised_paise": None if unknown else sum(marks),
         "unrealised_reason": "NO_QUOTE" if unknown else None,
+        "fees": session_fees(step),
         "killed": step.state.kill is not None,
         "positions": positions,
         "equity_paise": equity_paise(step),
@@ -151,8 +163,14 @@ def _snapshot(step: Step) -> dict[str, Any]:
             for strategy in step.configuration.strategies.names
             for result in standing_results(step, name, strategy)
         ],
-        "costs": step.configuration.costs.profile,
+        "costs": step.configuration.costs.label,
     }
+
+
+def _net_paise(step: Step) -> int | None:
+    """What is realised, after the charges of the session; None where costs are GROSS."""
+    fees = session_fees(step)
+    return None if fees is None else step.state.realised_paise - fees["total"]
 
 
 def _position(step: Step, trade: Trade) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from trading.engine.book import book_equivalent, book_greeks, book_lines, units_at_stake
+from trading.engine.charging import session_fees
 from trading.risk.breakers import flags
 from trading.risk.exposure import strike_key
 from trading.risk.limits import Limits
@@ -28,8 +29,12 @@ def limits_in_force(step: Step) -> Limits:
 
 
 def equity_paise(step: Step) -> int | None:
-    """Capital with all profit, realised and not; None while a position has no quote."""
+    """Capital with all profit, realised and not, less the charges of the session (none where costs
+    are GROSS); None while a position has no quote.
+    """
+    fees = session_fees(step)
     total = step.configuration.desk.capital_paise + step.state.realised_paise
+    total -= fees["total"] if fees else 0
     for trade in step.state.trades.values():
         mark = unrealised_paise(step, trade)
         if mark is None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from trading.costs.tariff import day_tariff
 from trading.engine.configuration import Configuration, seconds_of_day
 from trading.market.calendar import calendar, instant_us, session_hours
 from trading.market.contracts import (
@@ -59,11 +60,23 @@ def day_data(
         "calendar": _calendar(day, known_at_us),
         "contracts": _contracts(day, configuration.underlyings, known_at_us),
         **_limits(configuration, day, known_at_us),
-        "rates": {"profile": configuration.costs.profile},
+        "rates": {
+            "profile": configuration.costs.label,
+            "tariff": tariff_of(configuration, day),
+        },
         "history": [],
         "state": state,
         "state_digest": state_digest,
     }
+
+
+def tariff_of(configuration: Configuration, day: date) -> dict[str, Any] | None:
+    """The rates of the day as its session records them; None where costs are GROSS. Raises
+    CostError for a day that the tables do not answer for.
+    """
+    if configuration.costs.gross:
+        return None
+    return day_tariff(configuration.costs.broker(), configuration.underlyings, day)
 
 
 def _calendar(day: date, known_at_us: int) -> dict[str, Any]:

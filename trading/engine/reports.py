@@ -6,6 +6,7 @@ from typing import Any
 
 from trading.engine.admission import contract_data
 from trading.engine.breakers import watch_outcome, watch_report
+from trading.engine.charging import charge_fill, trade_fees_paise
 from trading.engine.exits import propose_exits
 from trading.engine.step import EngineError, Step
 from trading.execution.orders import FILLS, OPPOSITE, TERMINAL
@@ -24,7 +25,10 @@ def on_broker_report(step: Step) -> None:
     leg, entry = trade.leg_of_order(report["order"])
     if trade.state is None:
         _move(step, trade, State.OPEN, report)
+    first = not (leg.entry_quantity if entry else leg.exit_quantity)
     filled = _apply(leg, report, entry=entry)
+    if filled:
+        charge_fill(step, trade, leg, report, first=first)
     if not entry and trade.state in {State.HOLD, State.OPEN}:
         _move(step, trade, State.EXIT, report)
     elif filled:
@@ -103,6 +107,7 @@ def _reason(trade: Trade, to: State, report: dict[str, Any]) -> str:
 
 
 def _emit(step: Step, trade: Trade, *, before: State | None, reason: str) -> None:
+    gross, fees = trade.gross_paise(), trade_fees_paise(step, trade)
     trade.position_seq = step.emit(
         "position.changed",
         {
@@ -113,8 +118,10 @@ def _emit(step: Step, trade: Trade, *, before: State | None, reason: str) -> Non
             "before": _text(before),
             "reason": reason,
             "legs": [_leg_data(leg) for leg in trade.legs],
-            "gross_paise": trade.gross_paise(),
-            "costs": step.configuration.costs.profile,
+            "gross_paise": gross,
+            "fees_paise": fees,
+            "net_paise": None if fees is None else gross - fees,
+            "costs": step.configuration.costs.label,
         },
         cause=(step.seq,),
         key=trade.id,

@@ -120,7 +120,7 @@ class SessionRunner:
         self.plan = plan
         self.world = world
         self.engine = Engine(plan.session)
-        self._broker = PaperBroker(costs=plan.configuration.costs.profile)
+        self._broker = PaperBroker(gross=plan.configuration.costs.gross)
         self._intents: deque[Event] = deque()
         self._submitted: dict[str, int] = {}  # order -> seq of its order.submitted
         self._packing: asyncio.Task[list[Path]] | None = None

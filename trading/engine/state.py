@@ -1,7 +1,7 @@
 """Everything the engine remembers between inputs, and its dump.
 
-The state holds integers, text and `FloatWindow`s; a bare float has no place in it (JSON would not
-keep −0.0 or NaN), so the dump restores bit for bit.
+The state holds integers, text, `Fees` and `FloatWindow`s; a bare float has no place in it (JSON
+would not keep −0.0 or NaN), so the dump restores bit for bit.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from typing import Any, cast
 import msgspec
 
 from journal.log.canonical import canonical_bytes
+from trading.costs.fees import Fees
 from trading.execution.positions import Trade
 from trading.features.window import FloatWindow
 from trading.risk.breakers import Breaker, Outcome
@@ -50,7 +51,7 @@ class Terms(msgspec.Struct, frozen=True):
 
 class DayState(msgspec.Struct):
     """The open day: IST date, market hours in µs UTC, IST midnight in µs UTC, the seq of its
-    day.opened.
+    day.opened, the rates in force (None while costs are GROSS).
     """
 
     date: str
@@ -61,6 +62,7 @@ class DayState(msgspec.Struct):
     limits: dict[str, int]
     lot_sizes: dict[str, dict[str, int]]  # underlying -> expiry -> units
     terms: dict[str, Terms] = {}  # by underlying
+    tariff: dict[str, Any] | None = None
     closed: bool = False
 
 
@@ -165,6 +167,8 @@ class EngineState(msgspec.Struct):
     trades: dict[str, Trade] = {}  # not yet archived, by id
     realised_paise: int = 0
     risk: RiskState = msgspec.field(default_factory=RiskState)
+    fees_today: Fees = msgspec.field(default_factory=Fees)
+    fees_billed: dict[str, int] = {}  # paise by line, of the days that are closed
     snapshot_seq: int = 0
     snapshot_minute: int = -1
     command_ids: list[str] = []
@@ -188,7 +192,7 @@ def state_digest(dumped: dict[str, Any]) -> str:
 
 
 def _encode(value: object) -> object:
-    if isinstance(value, FloatWindow):
+    if isinstance(value, FloatWindow | Fees):
         return value.dump()
     raise NotImplementedError(f"{type(value).__name__} has no place in the engine's state")
 
@@ -196,4 +200,6 @@ def _encode(value: object) -> object:
 def _decode(wanted: type, value: Any) -> object:
     if wanted is FloatWindow:
         return FloatWindow.restore(value)
+    if wanted is Fees:
+        return Fees.restore(value)
     raise NotImplementedError(f"{wanted.__name__} has no place in the engine's state")

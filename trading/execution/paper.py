@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from trading.market.frames import MarketFrame
 
 BROKER = "paper"
+GROSS, ON_NOTE = "GROSS", "CONTRACT_NOTE"  # why a fill names no charges
 QUOTED, MODELLED = "QUOTED", "MODELLED"  # what a fill's price is: a quote, or a close made worse
 
 
@@ -41,11 +42,12 @@ class PaperBroker:
     """The book of working paper orders. Methods return `broker.report` data in the order they
     happen; `at` is the instant they happen at, µs UTC.
 
-    `costs` is the session's cost profile: while it is GROSS a fill has no charges and says so.
+    It names no charges of a fill: they are on the day's contract note, or nothing is taken off,
+    where the session is `gross`.
     """
 
-    def __init__(self, *, costs: str) -> None:
-        self._costs = costs
+    def __init__(self, *, gross: bool) -> None:
+        self._charges_reason = GROSS if gross else ON_NOTE
         self._working: dict[str, WorkingOrder] = {}
 
     def submit(self, order: Order, *, at: int) -> list[dict[str, Any]]:
@@ -153,7 +155,7 @@ class PaperBroker:
             "expected_paise": order.expected_paise,
             "latency_us": at - working.submitted_at,
             "charges_paise": None,
-            "charges_reason": self._costs if status in FILLS else "NO_FILL",
+            "charges_reason": self._charges_reason if status in FILLS else "NO_FILL",
             "reason": reason,
         }
 

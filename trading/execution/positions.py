@@ -10,7 +10,8 @@ from enum import StrEnum
 
 import msgspec
 
-from trading.execution.orders import Contract, Side
+from trading.costs.fees import Fees
+from trading.execution.orders import OPPOSITE, Contract, Side
 
 
 class State(StrEnum):
@@ -68,6 +69,10 @@ class Leg(msgspec.Struct):
         """+1 when the leg was bought, −1 when it was sold."""
         return 1 if self.side == "BUY" else -1
 
+    def side_of(self, order: str) -> Side:
+        """The side of its entry order or its exit order."""
+        return self.side if order == self.entry_order else OPPOSITE[self.side]
+
     def gross_paise(self) -> int:
         """Realised profit of the closed part, before costs; entry value counts in proportion."""
         if not self.exit_quantity:
@@ -90,6 +95,7 @@ class Trade(msgspec.Struct):
     held_at: int | None = None
     frozen_us: int = 0  # of the time held, while trading was halted
     exit_reason: str | None = None
+    fees: Fees = msgspec.field(default_factory=Fees)  # of its fills so far
 
     def move(self, to: State) -> None:
         """Follow an edge; raises IllegalTransitionError when there is none."""

@@ -13,6 +13,7 @@ from journal.events import BOOKKEEPING_KINDS, Event
 from journal.payloads import SCHEMAS, Schema
 from journal.payloads.market import COLUMNS, FrameBlock, PrintColumns
 from journal.payloads.orders import FILLS, BrokerReport
+from journal.payloads.shapes import Fees
 
 SAFE = 2**53 - 1
 TEXT = st.text(st.characters(codec="utf-8", exclude_characters="\x00"), max_size=8)
@@ -95,6 +96,8 @@ def _objects(shape: type[msgspec.Struct]) -> st.SearchStrategy[dict[str, Any]]:
         return made.map(_even)
     if shape is PrintColumns:
         return made.map(_even_prints)
+    if shape is Fees:
+        return made.map(_summed)
     return made.map(_consistent) if shape is BrokerReport else made
 
 
@@ -111,6 +114,12 @@ def _even(block: dict[str, Any]) -> dict[str, Any]:
 def _even_prints(block: dict[str, Any]) -> dict[str, Any]:
     shortest = min(len(value) for value in block.values() if isinstance(value, list))
     return {n: v[:shortest] if isinstance(v, list) else v for n, v in block.items()}
+
+
+def _summed(fees: dict[str, Any]) -> dict[str, Any]:
+    """Small enough to have a sum, and the sum."""
+    lines = {name: value % 10**12 for name, value in fees.items() if name != "total"}
+    return lines | {"total": sum(lines.values())}
 
 
 def _consistent(report: dict[str, Any]) -> dict[str, Any]:

@@ -63,7 +63,9 @@ def changed(path: str, value: Any) -> dict[str, Any]:
         ("strategies.S4.lookback_snapshots", 2, "expected 3 or more"),
         ("strategies.S9", {}, "unknown field `S9`"),
         ("costs", {}, "missing required field `profile`"),
-        ("costs.profile", "NET", "Invalid enum value"),
+        ("costs.profile", "NET", "expected one of GROSS, ZERODHA"),
+        ("costs.profile", "CUSTOM", "costs.custom goes with profile CUSTOM"),
+        ("costs.stress", 2, "1 where costs are GROSS"),
         ("feed.expiries", 0, "feed.expiries is 0"),
     ],
 )

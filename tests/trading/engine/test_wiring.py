@@ -21,7 +21,14 @@ from brahmastra_site.launcher.environment import REPOSITORY
 from journal.events import INPUT_KINDS, Event
 from journal.log.reader import read_session
 from journal.spool import kill_file
-from tests.market_factory import DAYS, MINUTE_US, Rig, chain_frame, day_frames
+from tests.market_factory import (
+    DAYS,
+    MINUTE_US,
+    Rig,
+    chain_frame,
+    day_frames,
+    factory_configuration,
+)
 from tests.trading.engine.desk_bed import Desk, frame, high, look_at, losing, tell
 from tests.trading.engine.mutators import mutators_of_packages, mutators_of_source
 from trading.engine.engine import HANDLERS, Engine
@@ -227,7 +234,8 @@ def sessions(tmp_path_factory: pytest.TempPathFactory) -> list[list[Event]]:
     """Inputs of a usual day, of one whose last orders expire, of one killed at work and of one
     whose limits and breakers move.
     """
-    usual = Rig(var_dir=tmp_path_factory.mktemp("usual"), days=DAYS[:1])
+    charged = factory_configuration(costs={"profile": "ZERODHA"})
+    usual = Rig(var_dir=tmp_path_factory.mktemp("usual"), days=DAYS[:1], configuration=charged)
     thin = Rig(var_dir=tmp_path_factory.mktemp("thin"), days=DAYS[:1], frames_of=thin_frames)
     usual.run()
     thin.run()

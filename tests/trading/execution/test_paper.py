@@ -37,7 +37,7 @@ def statuses(reports: list[dict[str, Any]]) -> list[str]:
 
 @pytest.mark.parametrize("side", ["BUY", "SELL"])
 def test_a_fill_is_at_the_opposite_quote(side: str) -> None:
-    broker, frame = PaperBroker(costs="GROSS"), chain_frame("NIFTY", NOON + MINUTE, 0.12)
+    broker, frame = PaperBroker(gross=True), chain_frame("NIFTY", NOON + MINUTE, 0.12)
     assert statuses(broker.submit(order(side=side), at=NOON)) == ["ACKED"]
     (fill,) = broker.match(frame)
     index = frame.chain[0].strike_paise.index(STRIKE)
@@ -49,13 +49,13 @@ def test_a_fill_is_at_the_opposite_quote(side: str) -> None:
 
 
 def test_the_frame_it_was_decided_on_cannot_fill_it() -> None:
-    broker, frame = PaperBroker(costs="GROSS"), chain_frame("NIFTY", NOON, 0.12)
+    broker, frame = PaperBroker(gross=True), chain_frame("NIFTY", NOON, 0.12)
     broker.submit(order(), at=NOON)
     assert broker.match(frame) == []
 
 
 def test_it_never_fills_more_than_is_quoted() -> None:
-    broker = PaperBroker(costs="GROSS")
+    broker = PaperBroker(gross=True)
     broker.submit(order(quantity=100), at=NOON)
     fills = []
     for minute in range(1, 5):
@@ -66,7 +66,7 @@ def test_it_never_fills_more_than_is_quoted() -> None:
 
 
 def test_no_quote_no_fill_and_another_underlying_does_not_fill() -> None:
-    broker = PaperBroker(costs="GROSS")
+    broker = PaperBroker(gross=True)
     broker.submit(order(), at=NOON)
     hidden = chain_frame("NIFTY", NOON + MINUTE, 0.12, hidden_strikes=(STRIKE,))
     assert broker.match(hidden) == []
@@ -80,7 +80,7 @@ def test_a_strike_the_frame_does_not_have_has_no_quote() -> None:
 
 
 def test_cancel_and_end_of_day_end_an_order_once() -> None:
-    broker = PaperBroker(costs="GROSS")
+    broker = PaperBroker(gross=True)
     broker.submit(order("s.5"), at=NOON)
     broker.submit(order("s.6"), at=NOON)
     assert statuses(broker.cancel("s.5", at=NOON + MINUTE)) == ["CANCELLED"]
@@ -95,7 +95,7 @@ def test_a_book_restored_from_its_reports_goes_on_the_same() -> None:
     does.
     """
     frames = [chain_frame("NIFTY", NOON + m * MINUTE, 0.12, quantity=30) for m in range(1, 6)]
-    first, asked = PaperBroker(costs="GROSS"), order(quantity=100)
+    first, asked = PaperBroker(gross=True), order(quantity=100)
     log = [(NOON, report) for report in first.submit(asked, at=NOON)]
     answers = [first.match(frame) for frame in frames]
     assert [statuses(answer) for answer in answers[:4]] == [
@@ -103,10 +103,10 @@ def test_a_book_restored_from_its_reports_goes_on_the_same() -> None:
         ["FILLED"],
     ]
     for position, frame in enumerate(frames):
-        twin = PaperBroker(costs="GROSS")
+        twin = PaperBroker(gross=True)
         twin.restore([(asked, NOON, list(log))])
         assert [twin.match(later) for later in frames[position:]] == answers[position:]
         log += [(frame.available_at, report) for report in answers[position]]
-        again = PaperBroker(costs="GROSS")
+        again = PaperBroker(gross=True)
         again.restore([(asked, NOON, list(log))])
         assert again.match(frame) == [], "a frame that was used cannot fill twice"

@@ -25,7 +25,7 @@ from trading.market.calendar import CalendarError
 from trading.market.feeds.adapters import AddressError
 from trading.market.store import StoreError
 from trading.process import this_process
-from trading.services import LIVE_CADENCE_SECONDS, Wish, session_run
+from trading.services import LIVE_CADENCE_SECONDS, SessionOutcome, Wish, session_run
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser
@@ -48,6 +48,12 @@ class Command(BaseCommand):
         parser.add_argument("--to", dest="to_date", type=_date, metavar="YYYY-MM-DD")
         parser.add_argument("--underlying", action="append", help="may be given more than once")
         parser.add_argument("--strategies", type=_names, help="comma-separated, for example S4")
+        parser.add_argument(
+            "--costs",
+            type=str.upper,
+            help="cost profile: a broker's name, or gross to take nothing off",
+        )
+        parser.add_argument("--cost-stress", type=int, choices=(1, 2, 3), help="times every charge")
         parser.add_argument(
             "--speed", type=_speed, default=None, help="times real time, or max (the default)"
         )
@@ -82,6 +88,8 @@ class Command(BaseCommand):
             to_date=options["to_date"],
             underlyings=tuple(options["underlying"]) if options["underlying"] else None,
             strategies=options["strategies"],
+            costs=options["costs"],
+            cost_stress=options["cost_stress"],
             speed=options["speed"],
             live=options["live"],
             cadence_seconds=options["cadence"],
@@ -106,7 +114,7 @@ class Command(BaseCommand):
             f"session {outcome.session} {state}: {outcome.events} events, "
             f"{counts.get('signal.emitted', 0)} signals evaluated, "
             f"{counts.get('order.intended', 0)} orders, realised "
-            f"₹{outcome.realised_paise / 100:,.2f} {outcome.costs}; log in {outcome.directory}"
+            f"{_money(outcome)}; log in {outcome.directory}"
         )
 
     def _world(self) -> World:
@@ -122,6 +130,13 @@ class Command(BaseCommand):
             progress=self.stderr.write,
             process=this_process(),
         )
+
+
+def _money(outcome: SessionOutcome) -> str:
+    gross = f"₹{outcome.realised_paise / 100:,.2f}"
+    if outcome.net_paise is None:
+        return f"{gross} {outcome.costs}"
+    return f"{gross} before charges, ₹{outcome.net_paise / 100:,.2f} after ({outcome.costs})"
 
 
 def _date(text: str) -> date:
