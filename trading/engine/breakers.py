@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from operator import itemgetter
 from typing import TYPE_CHECKING
 
 from trading.engine.desk import limits_in_force
@@ -87,7 +88,8 @@ def emit_breaker(
 def cool_breakers(step: Step) -> None:
     """Half open every soft breaker that has cooled off."""
     limits = limits_in_force(step)
-    for name, breaker in list(step.state.risk.breakers.items()):
+    # By name: a state that was read back does not have them in the order they opened in.
+    for name, breaker in sorted(step.state.risk.breakers.items(), key=itemgetter(0)):
         if is_cooled(name, breaker, step.ts, limits):
             step.state.risk.breakers[name] = Breaker("half open", step.ts, breaker.reason)
             emit_breaker(
@@ -143,7 +145,7 @@ def watch_outcome(step: Step, trade: Trade) -> None:
         return
     risk, lost = step.state.risk, trade.gross_paise() < 0
     risk.losses = risk.losses + 1 if lost else 0
-    for name, breaker in list(risk.breakers.items()):
+    for name, breaker in sorted(risk.breakers.items(), key=itemgetter(0)):
         if breaker.state == "half open":
             _judge_trial(step, name, breaker, trade, lost=lost)
     trip(step, CONSECUTIVE_LOSSES, losses_trip(risk.losses, limits_in_force(step)), cause=step.seq)
