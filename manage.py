@@ -19,6 +19,7 @@ SERVERLESS = {
     "tell",
     "market",
     "surface",
+    "costs",
     "replay",
     "help",
     "version",

@@ -82,18 +82,22 @@ class Engine:
         self.state = restore_state(dump)
 
     def _take_opening(self, event: Event) -> None:
-        """Take configuration, and for a fresh engine the state, from an opening event."""
+        """Take configuration, and at a day's opening the state, from an opening event.
+
+        An engine that goes on takes the state too: read back it has its keys in the log's order,
+        as a replay that starts with this day will have them.
+        """
         if event.kind not in {"session.opened", "day.opened"}:
             return
         where = f"{event.kind} at seq {event.seq}"
         configuration = configuration_from_data(event.data["configuration"], where=where)
         if event.kind == "day.opened":
-            fresh = self._configuration is None
-            if fresh:
+            if self._configuration is None:
                 self.restore(event.data["state"])
             recorded, own = event.data["state_digest"], self.digest()
             if recorded != own:
                 raise EngineError(f"{where}: state digest is {recorded}, expected {own}")
+            self.restore(event.data["state"])
         self._configuration = configuration
 
     def _check(self, event: Event) -> None:

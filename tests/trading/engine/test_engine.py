@@ -130,6 +130,21 @@ def test_any_day_runs_on_its_own(recorded: list[Event]) -> None:
     assert derive(Engine("day1"), inputs_of(day)) == derived_bytes(day)
 
 
+def test_a_session_s_engine_has_its_keys_in_the_order_a_day_s_replay_has_them(
+    recorded: list[Event],
+) -> None:
+    """What goes through a dict of the state meets the same keys first, whoever began the day."""
+    at = [i for i, event in enumerate(recorded) if event.kind == "day.opened"][1]
+    whole, alone = Engine("day1"), Engine("day1")
+    for event in inputs_of(recorded[:at]):
+        whole.on(event)
+    made_here = json.dumps(whole.dump())
+    whole.on(recorded[at])
+    alone.on(recorded[at])
+    assert json.dumps(whole.dump()) == json.dumps(alone.dump())
+    assert made_here != json.dumps(json.loads(made_here), sort_keys=True), "has an order of its own"
+
+
 def test_a_day_whose_dump_was_changed_is_refused(recorded: list[Event]) -> None:
     opening = [event for event in recorded if event.kind == "day.opened"][1]
     changed = {**opening.data, "state": {**opening.data["state"], "realised_paise": 1}}
