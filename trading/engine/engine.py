@@ -15,7 +15,13 @@ from trading.engine.configuration import Configuration, configuration_from_data
 from trading.engine.days import on_clock_tick, on_day_opened, on_session_ended, on_session_opened
 from trading.engine.frames import on_market_frame, on_market_status
 from trading.engine.reports import on_broker_report, on_order_submitted
-from trading.engine.state import EngineState, dump_state, restore_state, state_digest
+from trading.engine.state import (
+    EngineState,
+    dump_state,
+    in_log_order,
+    restore_state,
+    state_digest,
+)
 from trading.engine.step import EngineError, Step
 
 if TYPE_CHECKING:
@@ -97,7 +103,7 @@ class Engine:
             recorded, own = event.data["state_digest"], self.digest()
             if recorded != own:
                 raise EngineError(f"{where}: state digest is {recorded}, expected {own}")
-            self.restore(event.data["state"])
+            self.restore(in_log_order(event.data["state"]))
         self._configuration = configuration
 
     def _check(self, event: Event) -> None:

@@ -200,6 +200,14 @@ def _record_entries_of(guard: TimeGuard, day: date) -> list[Entry]:
     ]
 
 
+def _last_moment(day: date) -> int:
+    """The end of the session: what is missing after it is not missed."""
+    try:
+        return session_hours(day).close_us
+    except CalendarError:
+        return 0
+
+
 class _Day:
     """One day's sources and what they become."""
 
@@ -209,6 +217,7 @@ class _Day:
         self._day = day
         self._entries = entries_of_day(guard, underlyings, day)
         self._assemblies = {name: Assembly(name) for name in self._underlyings}
+        self._last_moment = _last_moment(day)
 
     def items(self, expiries: int, strikes_each_side: int) -> Iterator[FeedItem]:
         """Everything of the day, in order."""
@@ -233,7 +242,7 @@ class _Day:
                     frame = watch.assembly.frame(at_us)
                     watch.seen(frame)
                     yield frame
-        yield from self._statuses_until(statuses, self._last_moment(), watches)
+        yield from self._statuses_until(statuses, self._last_moment, watches)
 
     def _statuses_until(
         self, statuses: list[MarketStatus], at_us: int, watches: Sequence[_GapWatch]
@@ -244,19 +253,14 @@ class _Day:
             due.append(statuses.pop(0))
         for watch in watches:
             own = [status for status in due if status.underlying == watch.underlying]
-            due += watch.gaps(at_us, own, self._last_moment())
+            due += watch.gaps(at_us, own, self._last_moment)
+        if not due:
+            return
         order = {name: index for index, name in enumerate(self._underlyings)}
         for status in sorted(due, key=lambda s: (s.available_at, order[s.underlying])):
             if status.status != "GAP":
                 self._assemblies[status.underlying].halted = status.status == "HALT"
             yield status
-
-    def _last_moment(self) -> int:
-        """The end of the session: what is missing after it is not missed."""
-        try:
-            return session_hours(self._day).close_us
-        except CalendarError:
-            return 0
 
     def _columns(
         self,

@@ -13,6 +13,7 @@ themselves (`tests/trading/market/test_one_door.py`).
 from __future__ import annotations
 
 from datetime import date, time, timedelta
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from trading.market.agreement import silence
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     import numpy as np
+    from duckdb import DuckDBPyConnection
 
     Columns = dict[str, np.ndarray[Any, np.dtype[Any]]]
 
@@ -142,8 +144,12 @@ class TimeGuard:
             f"FROM read_parquet([{files}], union_by_name = true) "
             f"WHERE {' AND '.join(tests)} {tail}"
         )
-        with connect() as connection:
-            return connection.execute(query, values).fetchnumpy()
+        return self._connection.execute(query, values).fetchnumpy()
+
+    @cached_property
+    def _connection(self) -> DuckDBPyConnection:
+        """One for all that is asked: to open one costs more than most answers."""
+        return connect()
 
     def path_of(self, entry: Entry) -> Path:
         """The file of an entry, its bytes checked once."""
