@@ -51,7 +51,7 @@ def test_from_the_navigation_to_another_expiry_and_the_next_snapshot(
     page.keyboard.press("u")
     page.wait_for_url("**/surface/")
     expect(page.get_by_role("heading", name=re.compile("Smile of"))).to_be_visible()
-    expect(page.get_by_text("SYNTHETIC", exact=True)).to_be_visible()
+    expect(page.locator("#page").get_by_text("SYNTHETIC", exact=True)).to_be_visible()
 
     # 2. Another underlying and profile, chosen in the form: both are in the address.
     page.get_by_label("Underlying").select_option("BANKNIFTY")
