@@ -161,6 +161,7 @@ async def test_who_reads_is_asked_again_after_a_time_it_could_not_be(
     client = await signed_in(viewer)
     communicator = socket_of(client)
     await communicator.connect()
+    assert await communicator.receive_nothing(timeout=0.5)  # who comes in is asked after accepting
     await asyncio.to_thread(rename_table, owner_url, "django_session", "away")
     try:
         assert await communicator.receive_nothing(timeout=0.8)
