@@ -1,0 +1,101 @@
+"""How a trade moves from its first order to the archive, and what is said of each move."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from trading.engine.admission import contract_data
+from trading.engine.breakers import watch_outcome
+from trading.engine.charging import trade_fees_paise
+from trading.execution.positions import Leg, State, Trade
+
+if TYPE_CHECKING:
+    from trading.engine.step import Step
+
+
+def settle(step: Step, trade: Trade, report: dict[str, Any]) -> None:
+    """Follow the edges that the legs' quantities now demand."""
+    entered = all(leg.entry_over for leg in trade.legs)
+    if trade.state is State.OPEN and entered:
+        if all(leg.entry_quantity == leg.quantity for leg in trade.legs):
+            trade.held_at = step.ts
+            move(step, trade, State.HOLD, report)
+        elif not any(leg.entry_quantity for leg in trade.legs):
+            _archive(step, trade, report)
+    elif trade.state is State.EXIT and entered:
+        if not any(leg.open_quantity for leg in trade.legs):
+            _archive(step, trade, report)
+        elif all(leg.exit_over for leg in trade.legs if leg.open_quantity):
+            for leg in trade.legs:
+                leg.exit_order = None
+            move(step, trade, State.HOLD, report)
+
+
+def _archive(step: Step, trade: Trade, report: dict[str, Any]) -> None:
+    step.state.realised_paise += trade.gross_paise()
+    move(step, trade, State.ARCHIVE, report)
+    watch_outcome(step, trade)
+    del step.state.trades[trade.id]
+    step.state.risk.at_stake.pop(trade.id, None)
+    held = {leg.contract.label for other in step.state.trades.values() for leg in other.legs}
+    seen = step.underlying(trade.underlying)
+    seen.quotes = {label: quote for label, quote in seen.quotes.items() if label in held}
+
+
+def move(step: Step, trade: Trade, to: State, report: dict[str, Any]) -> None:
+    """Follow one edge on a report, and say so; raises IllegalTransitionError when there is none."""
+    before = trade.state
+    trade.move(to)
+    emit_position(step, trade, before=before, reason=_reason(trade, to, report))
+
+
+def _reason(trade: Trade, to: State, report: dict[str, Any]) -> str:
+    if to in {State.EXIT, State.ARCHIVE} and trade.exit_reason:
+        return trade.exit_reason
+    return report["reason"] or str(report["status"])
+
+
+def emit_position(step: Step, trade: Trade, *, before: State | None, reason: str) -> None:
+    """Derive the position.changed of a trade as it stands."""
+    gross, fees = trade.gross_paise(), trade_fees_paise(step, trade)
+    trade.position_seq = step.emit(
+        "position.changed",
+        {
+            "trade": trade.id,
+            "strategy": trade.strategy,
+            "underlying": trade.underlying,
+            "state": _text(trade.state),
+            "before": _text(before),
+            "reason": reason,
+            "legs": [_leg_data(leg) for leg in trade.legs],
+            "gross_paise": gross,
+            "fees_paise": fees,
+            "net_paise": None if fees is None else gross - fees,
+            "costs": step.configuration.costs.label,
+        },
+        cause=(step.seq,),
+        key=trade.id,
+    )
+
+
+def _text(state: State | None) -> str | None:
+    return None if state is None else state.value
+
+
+def _leg_data(leg: Leg) -> dict[str, Any]:
+    return {
+        "contract": contract_data(leg.contract),
+        "side": leg.side,
+        "quantity": leg.quantity,
+        "filled": leg.entry_quantity,
+        "closed": leg.exit_quantity,
+        "entry_value_paise": leg.entry_value_paise,
+        "exit_value_paise": leg.exit_value_paise,
+        "entry_paise": _average(leg.entry_value_paise, leg.entry_quantity),
+        "exit_paise": _average(leg.exit_value_paise, leg.exit_quantity),
+    }
+
+
+def _average(value_paise: int, quantity: int) -> int | None:
+    """Average price to the nearest paisa, half up; the exact value stands beside it."""
+    return (2 * value_paise + quantity) // (2 * quantity) if quantity else None
