@@ -19,8 +19,10 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_POST, require_safe
 
 from journal.access import Role, role_required, roles_of
-from journal.browsing import EventFilters, event_page, line_get
+from journal.event_filters import EventFilters
+from journal.event_page import event_page
 from journal.events import KINDS
+from journal.line_view import line_get
 from journal.log.errors import LogError, UnknownSessionError
 from journal.log.extract import extract_blocks
 from journal.log.session import log_names
@@ -44,7 +46,8 @@ if TYPE_CHECKING:
 
     from django.http import HttpRequest, QueryDict
 
-    from journal.browsing import EventPage, LineView
+    from journal.event_page import EventPage
+    from journal.line_view import LineView
     from journal.services import Download
 
 # Who may have a log verified, and take bytes of it away.

@@ -1,5 +1,4 @@
-"""What the journal's pages ask of the audit store: the lines of a session a page at a time, and one
-line beside its bytes on disk.
+"""The lines of a session, a page at a time.
 
 Made for sessions of millions of lines: pages go by line number, nothing is counted, a time becomes
 a line by bisection, and filters no single index answers look at a bounded stretch of lines a page.
@@ -7,160 +6,27 @@ a line by bisection, and filters no single index answers look at a bounded stret
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from datetime import datetime
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import orjson
 from django.conf import settings
 from django.db import connection
 
-from journal.events import KINDS, public_id
-from journal.facts import facts, is_synthetic
-from journal.figures import IST
-from journal.log.chain import chained_hash, split_line
+from journal.event_filters import is_number
+from journal.facts import is_synthetic
 from journal.log.errors import UnknownSessionError
 from journal.log.head import read_head
 from journal.log.session import ID_STRIDE, log_names, session_directory
-from journal.selectors import (
-    COLUMNS,
-    RAW_LIMIT,
-    STANDING_KINDS,
-    StoredEvent,
-    UnknownEventError,
-    line_from_log,
-    stored_event,
-)
 from journal.sentences import sentence
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from journal.facts import Fact
+    from journal.event_filters import EventFilters
 
 PAGE_ROWS = 50
 STRETCH_LINES = 20_000  # looked through a page, when no single index answers the filters
 FOUND_BY_ID = 1_000  # lines an id may have: a trade's are under a hundred
 CAUSES_SHOWN = 3
-SECOND_US = 1_000_000
-_NUMBER_DIGITS = 13
-
-
-# --- what is asked for ----------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class EventFilters:
-    """What the address asks of a session's lines; empty text and None ask for everything.
-
-    `event` is an id: a seq, `<session>.<seq>`, `:<line>`, or a whole key. `since` and `until` are
-    IST as typed, `since_us` and `until_us` the µs UTC they mean (`until_us` is the first instant
-    after). `before` and `after` are lines: the page below one, or above it. `problems` says what
-    could not be understood.
-    """
-
-    kind: str = ""
-    key: str = ""
-    strategy: str = ""
-    event: str = ""
-    seq_from: int | None = None
-    seq_to: int | None = None
-    since: str = ""
-    until: str = ""
-    since_us: int | None = None
-    until_us: int | None = None
-    oldest: bool = False
-    before: int | None = None
-    after: int | None = None
-    problems: tuple[str, ...] = ()
-
-    @classmethod
-    def from_query(cls, query: Mapping[str, str]) -> EventFilters:
-        """Read a query string; what means nothing is left out and named in `problems`."""
-        reader = _QueryReader(query)
-        since, until = reader.text("from"), reader.text("to")
-        until_us = reader.instant("to")
-        return cls(
-            kind=reader.kind(),
-            key=reader.text("key"),
-            strategy=reader.text("strategy"),
-            event=reader.text("id"),
-            seq_from=reader.number("seq_from"),
-            seq_to=reader.number("seq_to"),
-            since=since,
-            until=until,
-            since_us=reader.instant("from"),
-            until_us=None if until_us is None else until_us + SECOND_US,
-            oldest=query.get("order") == "oldest",
-            before=reader.number("before"),
-            after=reader.number("after"),
-            problems=tuple(reader.problems),
-        )
-
-    @property
-    def narrowed(self) -> bool:
-        """Whether anything but the page and its order is chosen."""
-        return any((self.kind, self.key, self.strategy, self.event, self.ranged))
-
-    @property
-    def ranged(self) -> bool:
-        """Whether a range of seqs or of time is chosen."""
-        bounds = (self.seq_from, self.seq_to, self.since_us, self.until_us)
-        return any(bound is not None for bound in bounds)
-
-    @property
-    def upwards(self) -> bool:
-        """Whether lines are fetched from the lowest up."""
-        return self.after is not None or (self.oldest and self.before is None)
-
-    @property
-    def needs_a_stretch(self) -> bool:
-        """Whether no single index answers: rows would be looked at that are not shown."""
-        return bool(self.strategy) or sum(map(bool, (self.kind, self.key, self.event))) > 1
-
-
-@dataclass(slots=True)
-class _QueryReader:
-    """Reads members of a query string and notes those it does not understand."""
-
-    query: Mapping[str, str]
-    problems: list[str] = field(default_factory=list)
-
-    def text(self, name: str) -> str:
-        # U+0000 cannot be asked of the database.
-        return self.query.get(name, "").strip().replace("\0", "")[:100]
-
-    def kind(self) -> str:
-        kind = self.text("kind")
-        if kind and kind not in KINDS:
-            self.problems.append(f"There is no kind {kind}.")
-            return ""
-        return kind
-
-    def number(self, name: str) -> int | None:
-        text = self.text(name).replace(",", "")
-        if not text:
-            return None
-        if text.isascii() and text.isdecimal() and len(text) <= _NUMBER_DIGITS:
-            return int(text)
-        self.problems.append(f"{name.replace('_', ' ')} {text} is not a number.")
-        return None
-
-    def instant(self, name: str) -> int | None:
-        text = self.text(name)
-        if not text:
-            return None
-        try:
-            moment = datetime.fromisoformat(text)
-        except ValueError:
-            self.problems.append(f"{name} {text} is not a time such as 2026-02-27 09:15:00.")
-            return None
-        if moment.tzinfo is None:
-            moment = moment.replace(tzinfo=IST)
-        return int(moment.timestamp()) * SECOND_US
-
-
-# --- a page of lines ------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
@@ -361,16 +227,12 @@ def _conditions(filters: EventFilters) -> tuple[list[str], dict[str, Any]]:
 def _by_id(event: str) -> tuple[str, dict[str, Any]]:
     """Return what finds an id: a line by its number, else an event by its seq or its key."""
     left, _, right = event.rpartition(":")
-    if _is_number(right) and "." not in left and event != right:
+    if is_number(right) and "." not in left and event != right:
         return _CONDITIONS["line"], {"line": int(right)}
     seq = event.rpartition(".")[2]
-    if _is_number(seq):
+    if is_number(seq):
         return _CONDITIONS["id"], {"id_seq": int(seq), "id_key": event, "id_limit": FOUND_BY_ID}
     return "AND e.key = %(id_key)s", {"id_key": event}
-
-
-def _is_number(text: str) -> bool:
-    return text.isascii() and text.isdecimal() and len(text) <= _NUMBER_DIGITS
 
 
 def _event_row(
@@ -458,154 +320,3 @@ _REACH_BOUNDS = {
     "since": _FIRST_AT.replace("instant", "since"),
     "until": _FIRST_AT.replace("instant", "until"),
 }
-
-
-# --- one line -------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class Cause:
-    """An event another names as its cause."""
-
-    seq: int
-    line: int
-    kind: str
-
-
-@dataclass(frozen=True, slots=True)
-class LineView:
-    """A line: what it says, its bytes as they are on disk, and its place in the chain.
-
-    `raw` is the line as text without its newline, cut at RAW_LIMIT characters when `raw_cut`;
-    `file_line` counts from 1 within the file, `offset` and `length` are bytes. `computed` is the
-    hash of the bytes on disk (empty when they are no log line). `problem` is empty when the bytes
-    are there, hash to the hash they carry and are those the store knows.
-    """
-
-    event: StoredEvent
-    sentence: str
-    facts: tuple[Fact, ...]
-    facts_cut: bool
-    synthetic: bool
-    raw: str
-    raw_cut: bool
-    from_log: bool
-    computed: str
-    problem: str
-    file_line: int
-    offset: int
-    length: int
-    causes: tuple[Cause, ...]
-    last_line: int
-
-    @property
-    def name(self) -> str:
-        """`<session>.<seq>`, or `<session>:<line>` of a bookkeeping record, which has no seq."""
-        if self.event.seq is None:
-            return f"{self.event.session}:{self.event.line}"
-        return public_id(self.event.session, self.event.seq)
-
-    @property
-    def explained(self) -> bool:
-        """Whether Why has something to say: it came from something, or led to something."""
-        standing = self.event.kind in STANDING_KINDS and not self.event.cause
-        return self.event.seq is not None and not standing
-
-    @property
-    def previous_line(self) -> int | None:
-        return self.event.line - 1 if self.event.line > 1 else None
-
-    @property
-    def next_line(self) -> int | None:
-        return self.event.line + 1 if self.event.line < self.last_line else None
-
-
-def line_get(*, session: str, line: int | None = None, seq: int | None = None) -> LineView:
-    """Return a line by its number or its seq, beside its bytes in the log; two queries.
-
-    Raises UnknownEventError when the store does not have it.
-    """
-    if (line or seq or 0) >= ID_STRIDE:  # more than a session may have
-        raise UnknownEventError(f"{session} line {line} seq {seq}")
-    with connection.cursor() as cursor:
-        cursor.execute(_LINE, {"session": session, "line": line, "seq": seq})
-        row = cursor.fetchone()
-    if row is None:
-        raise UnknownEventError(f"{session} line {line} seq {seq}")
-    event = stored_event(row[:-5])
-    stored_raw, offset, length, first_line, last_line = row[-5:]
-    on_disk = line_from_log(session, event.file, offset, length)
-    computed, problem, data = _judged(event, on_disk)
-    raw = stored_raw if on_disk is None else on_disk.removesuffix(b"\n").decode(errors="replace")
-    told, facts_cut = facts(data)
-    return LineView(
-        event=event,
-        sentence=sentence(event.kind, data),
-        facts=tuple(told),
-        facts_cut=facts_cut,
-        synthetic=is_synthetic(data),
-        raw=raw[:RAW_LIMIT],
-        raw_cut=len(raw) > RAW_LIMIT,
-        from_log=on_disk is not None,
-        computed=computed,
-        problem=problem,
-        file_line=event.line - first_line + 1,
-        offset=offset,
-        length=length,
-        causes=_causes(event, session),
-        last_line=last_line,
-    )
-
-
-def _judged(event: StoredEvent, on_disk: bytes | None) -> tuple[str, str, dict[str, Any]]:
-    """Return the hash of the bytes on disk, what is wrong with them, and the data to show: that of
-    the log where it holds, else the store's.
-    """
-    if on_disk is None:
-        return (
-            "",
-            "the file is not here, or ends before this line; shown is the store's copy",
-            event.data,
-        )
-    try:
-        body, digest, prev = split_line(on_disk)
-        computed = chained_hash(bytes.fromhex(prev), body).hex()
-    except ValueError as error:
-        return "", f"the bytes at this place are no log line: {error}", event.data
-    if computed != digest:
-        return computed, "the bytes do not hash to the hash they carry", event.data
-    if (digest, prev) != (event.hash, event.prev):
-        return computed, "the bytes are not those the audit store was given", event.data
-    return computed, "", orjson.loads(body)["body"]["data"]
-
-
-def _causes(event: StoredEvent, session: str) -> tuple[Cause, ...]:
-    with connection.cursor() as cursor:
-        cursor.execute(_CAUSES, {"session": session, "seqs": list(event.cause)})
-        return tuple(Cause(seq=seq, line=line, kind=kind) for seq, line, kind in cursor)
-
-
-_BOUNDS = """
-    WITH bounds AS (
-        SELECT number * 1099511627776 AS first, (number + 1) * 1099511627776 AS after, p.line
-          FROM audit.session LEFT JOIN audit.mirror_position p USING (number)
-         WHERE name = %(session)s
-    )
-"""
-_LINE = f"""
-    {_BOUNDS}
-    SELECT {COLUMNS}, e.raw, e.file_offset, e.length,
-           (SELECT max(o.id) & 1099511627775 FROM audit.event o
-             WHERE o.id >= bounds.first AND o.id <= e.id AND o.kind = 'log.opened'),
-           bounds.line
-      FROM bounds, audit.event e
-     WHERE e.id >= bounds.first AND e.id < bounds.after
-       AND (%(line)s::bigint IS NULL OR e.id = bounds.first + %(line)s::bigint)
-       AND (%(seq)s::bigint IS NULL OR e.seq = %(seq)s::bigint)
-"""  # noqa: S608 - made of the constants above alone
-_CAUSES = f"""
-    {_BOUNDS}
-    SELECT e.seq, e.id & 1099511627775, e.kind FROM bounds, audit.event e
-     WHERE e.id >= bounds.first AND e.id < bounds.after AND e.seq = ANY(%(seqs)s::bigint[])
-     ORDER BY e.id
-"""  # noqa: S608 - made of the constants above alone

@@ -1,4 +1,4 @@
-"""The lines of a session a page at a time, and one line beside its bytes on disk."""
+"""The lines of a session, a page at a time."""
 
 from __future__ import annotations
 
@@ -10,12 +10,11 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from journal import browsing, mirror
-from journal.browsing import PAGE_ROWS, EventFilters, event_page, line_get
+from journal import event_page as pages
+from journal import mirror
+from journal.event_filters import EventFilters
+from journal.event_page import PAGE_ROWS, event_page
 from journal.log.errors import UnknownSessionError
-from journal.log.reader import read_session
-from journal.log.session import day_files
-from journal.selectors import UnknownEventError
 from tests.journal.log_bed import OPEN_US, open_log, signals, write_log
 
 if TYPE_CHECKING:
@@ -23,26 +22,10 @@ if TYPE_CHECKING:
 
     import psycopg
 
-    from journal.browsing import EventPage
+    from journal.event_page import EventPage
     from journal.log.reader import LogLine
 
     Connection = psycopg.Connection[Any]
-
-
-# `log` comes before `db` in every test: the store is emptied after the test's transaction ended.
-@pytest.fixture
-def log(var_dir: Path, mirror_role: Connection) -> Path:
-    """Two sessions of two days, 122 lines a day, in the store; the second one's directory."""
-    directories = [write_log(var_dir, name, days=2, events=120) for name in ("day0", "day1")]
-    for directory in directories:
-        mirror.catch_up(mirror_role, directory)
-    return directories[1]
-
-
-@pytest.fixture
-def lines(log: Path, db: None) -> list[LogLine]:
-    """Every line of session `day1`."""
-    return list(read_session(log))
 
 
 def page(**query: str) -> EventPage:
@@ -91,20 +74,20 @@ FILTERS: list[tuple[dict[str, str], Any]] = [
 @pytest.mark.parametrize("stretch", [20_000, 30])
 @pytest.mark.parametrize(("query", "wanted"), FILTERS)
 def test_filters_find_what_the_log_holds_page_by_page_in_both_orders(
-    lines: list[LogLine],
+    mirrored_lines: list[LogLine],
     query: dict[str, str],
     wanted: Any,
     stretch: int,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(browsing, "PAGE_ROWS", 20)
-    monkeypatch.setattr(browsing, "STRETCH_LINES", stretch)
-    expected = [line.line for line in lines if wanted(line)]
+    monkeypatch.setattr(pages, "PAGE_ROWS", 20)
+    monkeypatch.setattr(pages, "STRETCH_LINES", stretch)
+    expected = [line.line for line in mirrored_lines if wanted(line)]
     assert walked(query, "older") == expected[::-1]
     assert walked(query | {"order": "oldest"}, "newer") == expected
 
 
-def test_newer_leads_back_over_the_same_rows(lines: list[LogLine]) -> None:
+def test_newer_leads_back_over_the_same_rows(mirrored_lines: list[LogLine]) -> None:
     first = page()
     assert (first.newer, len(first.rows)) == (None, PAGE_ROWS)
     second = page(before=str(first.older))
@@ -116,18 +99,20 @@ def test_newer_leads_back_over_the_same_rows(lines: list[LogLine]) -> None:
     assert page(before="245").rows == first.rows
 
 
-def test_oldest_first_reads_on_from_a_seq(lines: list[LogLine]) -> None:
+def test_oldest_first_reads_on_from_a_seq(mirrored_lines: list[LogLine]) -> None:
     shown = page(seq_from="130", order="oldest")
     assert [row.seq for row in shown.rows][:3] == [130, 131, 132]
     assert shown.older is None
 
 
-def test_a_time_range_is_a_range_of_lines(lines: list[LogLine], log: Path) -> None:
+def test_a_time_range_is_a_range_of_lines(
+    mirrored_lines: list[LogLine], mirrored_log: Path
+) -> None:
     """Events of the fixture lie a microsecond apart, so a range of seconds holds all or none; the
     opening of a file goes with the event after it.
     """
     within = {"from": "2025-08-29 09:00:00", "to": "2025-08-29 09:00:00"}
-    assert walked(within, "older") == [line.line for line in reversed(lines)]
+    assert walked(within, "older") == [line.line for line in reversed(mirrored_lines)]
     assert page(**{"from": "2025-08-29T09:00:01"}).rows == ()
     assert page(to="2025-08-29 08:59:59").rows == ()
 
@@ -159,9 +144,9 @@ def _fields(event: Any) -> dict[str, Any]:
     return {name: getattr(event, name) for name in event.__dataclass_fields__}
 
 
-def test_a_row_says_what_the_line_says(lines: list[LogLine]) -> None:
+def test_a_row_says_what_the_line_says(mirrored_lines: list[LogLine]) -> None:
     row = page(id="7").rows[0]
-    line = next(line for line in lines if line.body["seq"] == 7)
+    line = next(line for line in mirrored_lines if line.body["seq"] == 7)
     assert (row.line, row.seq, row.ts) == (line.line, 7, line.body["ts"])
     assert (row.kind, row.key, row.cause) == ("signal.emitted", "S4:NIFTY", (6,))
     assert row.hash == line.hash
@@ -192,19 +177,19 @@ def test_times_are_ist_unless_they_say_otherwise() -> None:
     assert until == OPEN_US + 1_000_000
 
 
-def test_a_session_that_is_nowhere_is_unknown(log: Path, db: None) -> None:
+def test_a_session_that_is_nowhere_is_unknown(mirrored_log: Path, db: None) -> None:
     for name in ("nobody", "UPPER", "..", ""):
         with pytest.raises(UnknownSessionError):
             event_page(session=name, filters=EventFilters())
 
 
-def test_a_session_the_mirror_has_not_begun(log: Path, var_dir: Path, db: None) -> None:
+def test_a_session_the_mirror_has_not_begun(mirrored_log: Path, var_dir: Path, db: None) -> None:
     write_log(var_dir, "fresh")
     shown = event_page(session="fresh", filters=EventFilters())
     assert (shown.rows, shown.mirrored, shown.durable, shown.behind) == ((), None, 22, 22)
 
 
-def test_how_far_the_store_is_behind_is_said(log: Path, var_dir: Path, db: None) -> None:
+def test_how_far_the_store_is_behind_is_said(mirrored_log: Path, var_dir: Path, db: None) -> None:
     with open_log(var_dir) as writer:
         writer.commit(signals("day1", 243, 3))
     shown = page()
@@ -228,15 +213,10 @@ EVERYTHING = {
 
 @pytest.mark.parametrize("query", [{}, EVERYTHING, {"after": "5"}, {"from": "2025-08-29"}])
 def test_a_page_is_two_queries_whatever_is_asked(
-    lines: list[LogLine], query: dict[str, str], django_assert_num_queries: Any
+    mirrored_lines: list[LogLine], query: dict[str, str], django_assert_num_queries: Any
 ) -> None:
     with django_assert_num_queries(2):
         page(**query)
-
-
-def test_a_line_is_two_queries(lines: list[LogLine], django_assert_num_queries: Any) -> None:
-    with django_assert_num_queries(2):
-        line_get(session="day1", line=9)
 
 
 BIG_EVENTS = 120_000
@@ -294,88 +274,8 @@ def _assert_cheap(statement: str, query: dict[str, str]) -> None:
             continue
         assert node["Node Type"] != "Seq Scan", (query, node)
         looked_at = node["Actual Rows"] + node.get("Rows Removed by Filter", 0)
-        assert looked_at <= browsing.STRETCH_LINES, (query, node)
+        assert looked_at <= pages.STRETCH_LINES, (query, node)
 
 
 def _nodes(node: dict[str, Any]) -> list[dict[str, Any]]:
     return [node, *(below for child in node.get("Plans", []) for below in _nodes(child))]
-
-
-# --- one line -------------------------------------------------------------------------------------
-
-
-def test_a_line_is_shown_as_it_is_on_disk_with_its_place(lines: list[LogLine]) -> None:
-    for number in (1, 2, 3, 123, 124, 244):
-        line = lines[number - 1]
-        view = line_get(session="day1", line=number)
-        assert view.raw.encode() + b"\n" == line.raw
-        assert (view.problem, view.from_log, view.computed) == ("", True, line.hash)
-        assert (view.event.file, view.offset, view.length) == (
-            line.file,
-            line.offset,
-            line.length,
-        )
-        assert view.file_line == (number if number <= 122 else number - 122)
-        assert view.event.prev == line.prev
-
-
-def test_a_frame_is_told_whole_though_the_store_keeps_a_summary(lines: list[LogLine]) -> None:
-    view = line_get(session="day1", seq=1)
-    told = {fact.name: fact.text for fact in view.facts}
-    assert told["chain[0].strike_paise"] == "₹24,400.00, ₹24,450.00, ₹24,500.00"
-    assert view.synthetic
-    assert view.name == "day1.1"
-
-
-def test_neighbours_causes_and_why(lines: list[LogLine]) -> None:
-    first, last = line_get(session="day1", line=1), line_get(session="day1", line=244)
-    assert (first.previous_line, first.next_line, first.name) == (None, 2, "day1:1")
-    assert (last.previous_line, last.next_line) == (243, None)
-    assert not first.explained
-    assert last.explained
-    assert [(cause.seq, cause.line, cause.kind) for cause in last.causes] == [
-        (241, 243, "signal.emitted")
-    ]
-
-
-@pytest.mark.parametrize("asked", [{"line": 245}, {"line": 0}, {"seq": 999}, {"line": 10**17}])
-def test_a_line_that_is_not_there(log: Path, db: None, asked: dict[str, int]) -> None:
-    with pytest.raises(UnknownEventError):
-        line_get(session="day1", **asked)
-
-
-def test_each_kind_of_damage_on_disk_is_named(lines: list[LogLine], log: Path) -> None:
-    path = day_files(log)[0]
-    whole, line = path.read_bytes(), lines[8]
-    at = line.offset + 40
-
-    path.write_bytes(whole[:at] + b"X" + whole[at + 1 :])
-    view = line_get(session="day1", line=9)
-    assert view.problem == "the bytes do not hash to the hash they carry"
-    assert view.computed not in {"", line.hash}
-    assert view.raw[40] == "X"
-
-    path.write_bytes(whole[: line.offset + 7])
-    view = line_get(session="day1", line=9)
-    assert view.problem.startswith("the bytes at this place are no log line")
-    assert view.raw == '{"event'
-
-    path.write_bytes(b"\xff" * len(whole))
-    assert "�" in line_get(session="day1", line=9).raw
-
-    path.write_bytes(whole[: line.offset])
-    view = line_get(session="day1", line=9)
-    assert (view.from_log, view.computed) == (False, "")
-    assert "shown is the store's copy" in view.problem
-
-    path.unlink()
-    assert not line_get(session="day1", line=9).from_log
-
-
-def test_a_line_that_was_rewritten_with_its_hash_differs_from_the_store(
-    lines: list[LogLine], log: Path, tmp_path: Path
-) -> None:
-    other = write_log(tmp_path / "other", days=2, events=120)
-    day_files(log)[0].write_bytes(day_files(other)[0].read_bytes())
-    view = line_get(session="day1", line=9)
-    assert view.problem == "the bytes are not those the audit store was given"
