@@ -155,7 +155,9 @@ def _run_house(
     progress.step("Collecting the static files")
     step.run("static", "manage.py", "collectstatic", "--noinput", "--verbosity=1")
     progress.step("Looking for market data")
-    if not (var_dir / "market" / "catalogue.json").exists():
+    if (var_dir / "market" / "catalogue.json").exists():
+        step.run("market", "manage.py", "market", "import", "--reference")
+    else:
         say("      There is none: making a synthetic day")
         step.run("market", "manage.py", "market", "synth", show=True)
     house = Supervisor(

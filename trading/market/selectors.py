@@ -59,6 +59,8 @@ class StoredSummary(msgspec.Struct, frozen=True):
     days: dict[str, dict[str, tuple[str, ...]]]
     counts: dict[str, Any]
     files: dict[str, str]
+    edition: int | None
+    superseded_in: int | None
 
     @property
     def rejected(self) -> int:
@@ -163,11 +165,14 @@ class MarketCatalogue(msgspec.Struct, frozen=True):
         return tuple(category for category in self.categories if not category.rows)
 
 
-def market_catalogue(*, root: Path, now_us: int) -> MarketCatalogue:
-    """What the store under `root` holds of each category, by its catalogue alone; raises StoreError
-    when that is unreadable.
+def market_catalogue(*, root: Path, now_us: int, generation: int | None = None) -> MarketCatalogue:
+    """What the store under `root` holds of each category, or held in an earlier generation, by its
+    catalogue alone; raises StoreError when that is unreadable.
     """
     catalogue, held_lines = _lines(root)
+    if generation is not None:
+        catalogue = catalogue.at(generation)
+        held_lines = lines_of(catalogue.entries)
     by_category: dict[str, list[Entry]] = {}
     for entry in catalogue.entries:
         by_category.setdefault(entry.category, []).append(entry)
@@ -515,4 +520,6 @@ def _stored(made: Import) -> StoredSummary:
         days={file.category: file.days for file in made.files},
         counts=made.counts,
         files={file.category: file.accepted.file for file in made.files},
+        edition=source.edition,
+        superseded_in=made.superseded_in,
     )

@@ -26,7 +26,7 @@ import duckdb
 import msgspec
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Collection, Iterator, Sequence
 
 CHAIN_SNAPSHOTS = "chain_snapshots"
 REJECTED = "rejected"
@@ -54,6 +54,7 @@ class StoredSource(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     generator_version: int | None = None
     mode: str | None = None
     known_at_us: int | None = None  # what the user said of a file that does not say it itself
+    edition: int | None = None  # of a table that comes in editions
 
     @property
     def label(self) -> str:
@@ -124,7 +125,8 @@ class Import(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
 
     `counts` is `{read, accepted, rejected {reason: rows}, dropped {reason: rows}, categories
     {category: accepted rows}, snapshots {underlying: {received, stamps, accepted, resent,
-    clock}}}`.
+    clock}}}`. `superseded_in` is the generation in which a later edition took its place: it is
+    still listed, and no longer current.
     """
 
     source: StoredSource
@@ -136,11 +138,16 @@ class Import(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     counts: dict[str, Any]
     generation: int = 0
     imported_at_us: int | None = None
+    superseded_in: int | None = None
 
     @property
     def identity(self) -> tuple[StoredSource, str]:
         """What it was made of and by which importer: at most one of each is listed."""
         return (self.source.identity, self.importer)
+
+    def is_of_table(self, importer: str, categories: Collection[str]) -> bool:
+        """Whether it is an edition of the table of which an importer gives these categories."""
+        return self.importer == importer and any(file.category in categories for file in self.files)
 
     @property
     def entries(self) -> tuple[Entry, ...]:
@@ -186,14 +193,34 @@ class Catalogue(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     imports: tuple[Import, ...] = ()
 
     @property
+    def current(self) -> tuple[Import, ...]:
+        """The imports but for those a later edition took the place of."""
+        return tuple(made for made in self.imports if made.superseded_in is None)
+
+    @property
     def entries(self) -> tuple[Entry, ...]:
-        """Each category of each import, in that order."""
-        return tuple(entry for made in self.imports for entry in made.entries)
+        """Each category of each current import, in that order."""
+        return tuple(entry for made in self.current for entry in made.entries)
+
+    def at(self, generation: int) -> Catalogue:
+        """What this catalogue has of an earlier generation, with the editions current then. (What
+        an importer's later version made anew is listed as it was made last.)
+        """
+        return Catalogue(
+            min(generation, self.generation),
+            tuple(
+                made
+                if made.superseded_in is None or made.superseded_in <= generation
+                else msgspec.structs.replace(made, superseded_in=None)
+                for made in self.imports
+                if made.generation <= generation
+            ),
+        )
 
     def find(self, source: StoredSource, importer: str, importer_version: int) -> Import | None:
-        """What this importer made of this source, or None."""
+        """What this importer made of this source and is current, or None."""
         wanted = (source.identity, importer)
-        for made in self.imports:
+        for made in self.current:
             if made.identity == wanted and made.importer_version == importer_version:
                 return made
         return None
@@ -323,15 +350,21 @@ class MarketStore:
         the catalogue that gave.
 
         An import takes the place of one its importer made of the same source in an earlier version.
+        An edition of a table supersedes the one before it, which stays listed as history.
         """
         generation = catalogue.generation + 1
         new = [
             msgspec.structs.replace(made, generation=generation, imported_at_us=now_us)
             for made in imports
         ]
+        listed = _with_superseded(catalogue.imports, new, generation)
         replaced = {made.identity for made in new}
-        kept = [made for made in catalogue.imports if made.identity not in replaced]
-        following = Catalogue(generation, (*kept, *new))
+        kept = [
+            made
+            for made in listed[: len(catalogue.imports)]
+            if made.superseded_in is not None or made.identity not in replaced
+        ]
+        following = Catalogue(generation, (*kept, *listed[len(catalogue.imports) :]))
         text = msgspec.json.format(msgspec.json.encode(following, order="sorted"), indent=1)
         handle, name = tempfile.mkstemp(prefix=".writing-", dir=self.root)
         temporary = Path(name)
@@ -373,6 +406,21 @@ def file_digest(path: Path) -> str:
     """SHA-256 of a file's bytes, in hexadecimal."""
     with path.open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def _with_superseded(
+    before: Sequence[Import], new: Sequence[Import], generation: int
+) -> list[Import]:
+    """Imports and those after them, each edition that a later one succeeds marked so."""
+    listed = [*before, *new]
+    for number, made in enumerate(new, start=len(before)):
+        if made.source.edition is None:
+            continue
+        categories = {file.category for file in made.files}
+        for earlier, other in enumerate(listed[:number]):
+            if other.superseded_in is None and other.is_of_table(made.importer, categories):
+                listed[earlier] = msgspec.structs.replace(other, superseded_in=generation)
+    return listed
 
 
 def _parquet_rows(connection: duckdb.DuckDBPyConnection, path: Path) -> int:

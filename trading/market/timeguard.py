@@ -38,11 +38,14 @@ class TimeGuardError(ValueError):
 
 
 class TimeGuard:
-    """Reads one generation of a store: the one that was current when the guard was made."""
+    """Reads one generation of a store: the one that was current when the guard was made, or an
+    earlier one, with the editions of tables that were current in it.
+    """
 
-    def __init__(self, store: MarketStore) -> None:
+    def __init__(self, store: MarketStore, *, generation: int | None = None) -> None:
         self._store = store
-        self._entries = store.catalogue().entries
+        catalogue = store.catalogue()
+        self._entries = (catalogue if generation is None else catalogue.at(generation)).entries
         self._paths: dict[str, Path] = {}
 
     def entries(self, category: str) -> list[Entry]:

@@ -11,6 +11,7 @@ from django.core.management import CommandError, call_command
 
 from tests.trading.market.conftest import snapshot
 from trading.market.categories import CATEGORIES
+from trading.market.importers import reference_tables
 from trading.market.store import file_digest
 
 if TYPE_CHECKING:
@@ -37,6 +38,20 @@ def test_import_reports_and_tells_its_progress(var_dir: Path, write_file: WriteF
     assert f"[1/1] {path}: unchanged" in err
 
 
+def test_the_shipped_tables_come_in_by_a_command_of_their_own(var_dir: Path) -> None:
+    out, err = _market("import", "--reference")
+    assert "scheduled_events.toml: imported" in out
+    assert "6 imported" in out
+    assert "[6/6]" in err
+    assert "6 unchanged" in _market("import", "--reference")[0]
+    assert "calendar.toml: calendar; sessions; holidays; expiries, " in _market("status")[0]
+    catalogue = _market("catalogue")[0]
+    assert "  reference-tables: calendar.toml, " in catalogue
+    assert "lots: 38 rows" in catalogue
+    assert "lots: nothing" in _market("catalogue", "--generation", "0")[0]
+    assert (var_dir / "market" / "lots").is_dir()
+
+
 def test_a_dry_run_reports_and_writes_nothing(var_dir: Path, write_file: WriteFile) -> None:
     path = str(write_file("chain.parquet", snapshot()))
     out, _ = _market("import", path, "--dry-run")
@@ -51,7 +66,7 @@ def test_json_is_the_whole_report(var_dir: Path, write_file: WriteFile) -> None:
     assert report["outcomes"][0]["status"] == "imported"
     assert report["outcomes"][0]["counts"]["rejected"] == {"UNKNOWN_UNDERLYING": 4}
     status = json.loads(_market("status", "--json")[0])
-    assert status["sources"][0]["days"] == {"chain_snapshots": {"NIFTY": ["2025-08-29"]}}
+    assert status["sources"][-1]["days"] == {"chain_snapshots": {"NIFTY": ["2025-08-29"]}}
     assert status["root"] == str(var_dir / "market")
 
 
@@ -70,6 +85,7 @@ def test_synth_makes_the_default_days_and_status_says_so() -> None:
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
+        (("import",), "nothing to import: name files or directories, or --reference"),
         (("import", "/nowhere"), "/nowhere: no such file or directory"),
         (("import", "/dev/null"), "/dev/null: no importer knows it"),
         (("synth", "--from", "2027-01-04", "--to", "2027-01-05"), "outside the trading calendar"),
@@ -91,7 +107,7 @@ def test_bad_input_is_one_line_and_writes_nothing(
 
 def test_status_names_a_damaged_file(var_dir: Path, write_file: WriteFile) -> None:
     _market("import", str(write_file("chain.parquet", snapshot())))
-    (stored,) = (var_dir / "market").rglob("*.parquet")
+    (stored,) = (var_dir / "market" / "chain_snapshots").iterdir()
     stored.write_bytes(b"PAR1")
     with pytest.raises(CommandError, match=stored.name):
         _market("status")
@@ -111,7 +127,7 @@ def test_the_catalogue_names_every_category_with_what_is_held(
     assert "chain_snapshots: 4 rows, as of 2025-08-29 to 2025-08-29" in out
     assert f"  nse-chain-collector: chain.parquet, 4 rows, {file_digest(path)}" in out
     report = json.loads(_market("catalogue", "--json")[0])
-    (held,) = [category for category in report["categories"] if category["rows"]]
-    assert held["name"] == "chain_snapshots"
-    assert held["sources"][0]["synthetic"] is False
+    held = {c["name"]: c for c in report["categories"] if c["rows"]}
+    assert set(held) == {"chain_snapshots", *reference_tables.CATEGORIES}
+    assert held["chain_snapshots"]["sources"][0]["synthetic"] is False
     assert [category["name"] for category in report["categories"]] == [c.name for c in CATEGORIES]

@@ -42,7 +42,12 @@ class Command(BaseCommand):
     def add_arguments(self, parser: ArgumentParser) -> None:
         actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
         importing = actions.add_parser("import", help="import files, or the files of a directory")
-        importing.add_argument("paths", nargs="+", type=Path, metavar="PATH")
+        importing.add_argument("paths", nargs="*", type=Path, metavar="PATH")
+        importing.add_argument(
+            "--reference",
+            action="store_true",
+            help="the tables shipped with the program; they come in with any import or synth too",
+        )
         importing.add_argument(
             "--dry-run", action="store_true", help="check and count, write nothing"
         )
@@ -61,6 +66,9 @@ class Command(BaseCommand):
         formats = actions.add_parser("formats", help="what can be imported")
         catalogue = actions.add_parser(
             "catalogue", help="every category: rows, ranges, sources, digests"
+        )
+        catalogue.add_argument(
+            "--generation", type=int, metavar="N", help="as it was in an earlier generation"
         )
         actions.add_parser("schema", help="docs/market.md: the categories and their columns")
         for action in (importing, synth, status, formats, catalogue):
@@ -96,9 +104,12 @@ class Command(BaseCommand):
         root = Path(settings.VAR_DIR) / "market"
         now_us = time.time_ns() // 1000
         if options["action"] == "import":
+            if not (options["paths"] or options["reference"]):
+                raise CommandError("nothing to import: name files or directories, or --reference")
             return market_import(
                 root=root,
                 paths=options["paths"],
+                with_shipped=True,
                 dry_run=options["dry_run"],
                 known_at_us=options["known_at"],
                 column_map=options["map"],
@@ -108,6 +119,7 @@ class Command(BaseCommand):
         if options["action"] == "synth":
             return market_synthesise(
                 root=root,
+                with_shipped=True,
                 now_us=now_us,
                 progress=self.stderr.write,
                 **synth_arguments(options),
@@ -115,7 +127,7 @@ class Command(BaseCommand):
         if options["action"] == "formats":
             return market_formats()
         if options["action"] == "catalogue":
-            return market_catalogue(root=root, now_us=now_us)
+            return market_catalogue(root=root, now_us=now_us, generation=options["generation"])
         return market_status(root=root)
 
     def _show_catalogue(self, catalogue: MarketCatalogue) -> None:
@@ -141,7 +153,7 @@ class Command(BaseCommand):
     def _show_status(self, status: StoreStatus) -> None:
         for source in status.sources:
             days = "; ".join(
-                f"{category} {_spelled(dates)}" for category, dates in source.days.items()
+                f"{category} {_spelled(dates)}".rstrip() for category, dates in source.days.items()
             )
             mark = "SYNTHETIC " if source.synthetic else ""
             self.stdout.write(f"{mark}{source.name}: {days}, {_counted(source.counts)}")

@@ -10,6 +10,8 @@ An importer is a module:
     REFUSALS, DROPS              its reasons: for rows that cannot be taken, for rows that say
                                  nothing new
     recognises(head) -> bool     whether it reads a file that begins so
+    edition(source) -> int       only where what it reads comes in editions: which one this is; a
+                                 later one takes the place of those before it
     stage(connection, source)    the file's rows into temporary tables `staged_<category>`: the
                                  category's columns but for those the store adds (ADDED_COLUMNS),
                                  source_row (from 1), outcome (null to accept, else the reason) and

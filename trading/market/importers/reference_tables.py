@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from trading.market.importers.head import FileHead, SourceFile
 
 NAME = "reference_tables"
-VERSION = 1
+VERSION = 2
 SOURCE_NAME = "reference-tables"
 CATEGORIES = (
     "calendar",
@@ -55,6 +55,17 @@ def recognises(head: FileHead) -> bool:
     return any(line.strip() == _FORMAT for line in head.lines)
 
 
+def edition(source: SourceFile) -> int:
+    """Which edition of its table a file is, from 1. Raises ImportRefusedError where it does not say
+    so.
+    """
+    said = _tables_of(source).get("edition")
+    if type(said) is not int or said < 1:
+        msg = f"{source.path}: edition is {said!r}, expected a whole number from 1 on"
+        raise ImportRefusedError(msg)
+    return said
+
+
 def stage(connection: duckdb.DuckDBPyConnection, source: SourceFile) -> None:
     """Fill `staged_<category>` for each category the table has rows of.
 
@@ -65,12 +76,22 @@ def stage(connection: duckdb.DuckDBPyConnection, source: SourceFile) -> None:
 
 
 def _rows_of(source: SourceFile) -> dict[str, list[dict[str, Any]]]:
+    tables = _tables_of(source)
     try:
-        tables = tomllib.loads(Path(source.plain).read_text(encoding="utf-8"))
         return reference_rows(tables["table"], tables)
     except (KeyError, TypeError, ValueError) as error:
-        msg = f"{source.path}: not {TITLE}: {type(error).__name__} {error}"
-        raise ImportRefusedError(msg) from error
+        raise _unlike(source, error) from error
+
+
+def _tables_of(source: SourceFile) -> dict[str, Any]:
+    try:
+        return tomllib.loads(Path(source.plain).read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise _unlike(source, error) from error
+
+
+def _unlike(source: SourceFile, error: Exception) -> ImportRefusedError:
+    return ImportRefusedError(f"{source.path}: not {TITLE}: {type(error).__name__} {error}")
 
 
 def _stage_category(

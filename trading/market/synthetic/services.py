@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 from trading.market.calendar import calendar
 from trading.market.importers import ImportRefusedError
 from trading.market.importing import refuse_mixed
-from trading.market.services import GENERATED, UNCHANGED, ImportOutcome, ImportReport
+from trading.market.intake import GENERATED, UNCHANGED, ImportOutcome
+from trading.market.services import ImportReport, shipped_imports
 from trading.market.store import (
     CHAIN_SNAPSHOTS,
     UNDERLYINGS,
@@ -44,16 +45,18 @@ def market_synthesise(
     cadence_minutes: int = 1,
     expiries: int = p.DEFAULT_EXPIRIES,
     processes: int = 1,
+    with_shipped: bool = False,
     now_us: int | None = None,
     progress: Callable[[str], None] = lambda _: None,
 ) -> ImportReport:
     """Generate the synthetic market of every market day from one date to another, both included.
 
     One generation of the store, a file for each category of each day; a day generated before in the
-    same way changes nothing; `now_us` is written down as the time it was made. Raises
-    ImportRefusedError for a range without market days or before the market's first, a seed that is
-    not an unsigned 64-bit number, a cadence (minutes between snapshots) or number of expiries out
-    of range, and a day that holds other data; CalendarError outside the calendar.
+    same way changes nothing. `with_shipped` brings in the tables shipped with the program as well;
+    `now_us` is written down as the time it was made. Raises ImportRefusedError for a range without
+    market days or before the market's first, a seed that is not an unsigned 64-bit number, a
+    cadence (minutes between snapshots) or number of expiries out of range, and a day that holds
+    other data; CalendarError outside the calendar.
     """
     plan = MarketPlan(seed, mode, cadence_minutes, expiries)
     _check(plan, from_date)
@@ -70,15 +73,16 @@ def market_synthesise(
         for day in wanted:
             _refuse_other(catalogue, plan, day)
         new = _make(store, plan, wanted, processes, progress)
-        if new:
-            catalogue = store.publish(catalogue, list(new.values()), now_us=now_us)
+        tables, shipped = shipped_imports(store, catalogue) if with_shipped else ([], [])
+        if new or tables:
+            catalogue = store.publish(catalogue, [*tables, *new.values()], now_us=now_us)
     outcomes = []
     for day in days:
         before = known[day]
         status = GENERATED if before is None else UNCHANGED
         counts = (before or new[day]).counts
         outcomes.append(ImportOutcome(str(day), parameters_digest(plan, day), status, counts))
-    return ImportReport(catalogue.generation, tuple(outcomes))
+    return ImportReport(catalogue.generation, (*outcomes, *shipped))
 
 
 def _check(plan: MarketPlan, from_date: date) -> None:
