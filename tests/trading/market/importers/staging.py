@@ -56,7 +56,7 @@ def stage(
         for (name,) in connection.execute(
             "SELECT table_name FROM duckdb_tables() WHERE table_name LIKE 'staged_%'"
         ).fetchall():
-            result = connection.execute(f"SELECT * FROM {name}")  # noqa: S608
+            result = connection.execute(f"SELECT * FROM {name} ORDER BY source_row")  # noqa: S608
             columns = [column[0] for column in result.description]
             found[name.removeprefix("staged_")] = [
                 dict(zip(columns, row, strict=True)) for row in result.fetchall()
