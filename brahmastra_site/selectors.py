@@ -14,9 +14,9 @@ from django.conf import settings
 from django.urls import NoReverseMatch, reverse
 
 from journal.access import Role, roles_of
+from journal.kill_file import read_kill_file
 from journal.live import LiveFigures, figures_from_store
 from journal.selectors import mirror_lags
-from journal.spool import kill_file
 from replay.selectors import last_parity
 
 if TYPE_CHECKING:
@@ -67,7 +67,8 @@ def frame_for(request: HttpRequest) -> Frame:
     roles = roles_of(request.user)
     published = figures_from_store(settings.REDIS_URL) or LiveFigures()
     # The push process may be down: whether trading is stopped is read where it is decided.
-    live = replace(published, killed=kill_file(settings.VAR_DIR).exists())
+    file = read_kill_file(settings.VAR_DIR)
+    live = replace(published, stopped=file.words if file else "")
     return Frame(
         rooms=tuple(_rooms(request.path)),
         roles=tuple(sorted(role.value for role in roles)),

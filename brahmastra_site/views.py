@@ -21,6 +21,7 @@ from django.views.decorators.http import require_http_methods, require_safe
 
 from brahmastra_site.desk_signals import address_of
 from journal.access import Role, role_required, roles_of
+from journal.log.errors import UnknownStrategyError
 from journal.metrics import CONTENT_TYPE, metrics_text
 from journal.services import trading_kill
 
@@ -38,8 +39,16 @@ class SignInForm(AuthenticationForm):
 
 
 class StopForm(forms.Form):
-    """Why trading is stopped, and the id that makes a second click the same command."""
+    """What is stopped (a strategy, or all), whether what is held stays, why; and the id that makes
+    a second click the same command.
+    """
 
+    strategy = forms.RegexField(
+        r"^[A-Z][A-Z0-9]{0,15}$",
+        required=False,
+        error_messages={"invalid": "The strategy's name is not one: open the form again."},
+    )
+    hold = forms.BooleanField(required=False)
     reason = forms.CharField(
         max_length=500,
         error_messages={"required": "A reason is required: it is written into the log."},
@@ -86,17 +95,22 @@ def stop(request: HttpRequest) -> HttpResponse:
     if not form.is_valid():
         error = next(iter(form.errors.values()))[0]
         return render(request, "stop.html", {"error": error}, status=400)
-    killed = trading_kill(
-        var_dir=settings.VAR_DIR,
-        actor=request.user.get_username(),
-        address=address_of(request),
-        **form.cleaned_data,
-    )
+    wanted = form.cleaned_data
+    try:
+        killed = trading_kill(
+            var_dir=settings.VAR_DIR,
+            actor=request.user.get_username(),
+            address=address_of(request),
+            **wanted | {"strategy": wanted["strategy"] or None},
+        )
+    except UnknownStrategyError as error:
+        return render(request, "stop.html", {"error": f"{error}."}, status=400)
     for problem in killed.problems:
         messages.error(request, f"Not everything was stopped: {problem}")
     if killed.file is not None:
         reached = ", ".join(killed.sessions) or "none is open"
-        messages.success(request, f"Trading is stopped. Open sessions told: {reached}.")
+        what = wanted["strategy"] or "Trading"
+        messages.success(request, f"{what} is stopped. Open sessions told: {reached}.")
     return redirect("home")
 
 

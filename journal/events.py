@@ -52,6 +52,7 @@ DESK_KINDS = frozenset(
         "desk.signed_out",
         "desk.sign_in_failed",
         "desk.locked_out",
+        "desk.stop_lifted",
         "desk.stop_pressed",
         "desk.downloaded",
         "desk.verification_asked",

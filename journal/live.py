@@ -14,6 +14,7 @@ import orjson
 import redis
 
 from journal.events import BODY_VERSION
+from journal.kill_file import read_kill_file
 from journal.log.errors import LogError
 from journal.log.head import read_head
 from journal.log.lookup import last_kind
@@ -21,7 +22,7 @@ from journal.log.manifest import RunStatus
 from journal.log.reader import Position, position_of, read_after, read_file
 from journal.log.session import session_directory, session_names
 from journal.processes import lives
-from journal.spool import kill_file, waiting_commands
+from journal.spool import waiting_commands
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -64,7 +65,7 @@ class LiveFigures:
     seq: int | None = None
     ts: int | None = None
     finished: bool = False
-    killed: bool = False
+    stopped: str = ""  # what the KILL file stops, in a word or two
     waiting: int = 0
     alarm: str = ""
     cells: tuple[LiveCell, ...] = field(default=tuple(LiveCell(name) for name in UNDERLYINGS))
@@ -114,9 +115,10 @@ class Tail:
             except OSError as error:
                 alarm = str(error)
             self.figures = replace(self.figures, alarm=alarm)
+        file = read_kill_file(self._var_dir)
         self.figures = replace(
             self.figures,
-            killed=kill_file(self._var_dir).exists(),
+            stopped=file.words if file else "",
             waiting=len(waiting_commands(var_dir=self._var_dir, session=self.figures.session)),
         )
         return self.figures

@@ -20,22 +20,23 @@ from journal import mirror, mirror_check
 from journal.desk import DeskRecord, presentable, write_record
 from journal.desk_log import keep_desk_log
 from journal.desk_losses import LOST
+from journal.kill_file import Stop, add_stop, kill_file, remove_kill_file
 from journal.live import open_sessions
-from journal.log.errors import LogError, UnknownSessionError
+from journal.log.errors import LogError, UnknownSessionError, UnknownStrategyError
 from journal.log.extract import day_extract, extract_digest, lines_extract, packed_extract
 from journal.log.head import read_head
+from journal.log.reader import first_opening
 from journal.log.session import (
     checked_session_name,
     existing_session_directory,
     log_names,
-    replace_file,
     session_directory,
 )
 from journal.log.status import UNREADABLE, without_directory
 from journal.mirror import MirrorError
 from journal.mirror_check import Comparison, Range
 from journal.secrets import read_or_create_secret, shell_user
-from journal.spool import Command, SpoolError, kill_file, write_command
+from journal.spool import Command, SpoolError, write_command
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -261,31 +262,42 @@ def trading_kill(
     *,
     var_dir: Path,
     sessions: Sequence[str] = (),
+    strategy: str | None = None,
+    hold: bool = False,
     actor: str,
     address: str,
     reason: str,
     command_id: UUID | None = None,
 ) -> Killed:
-    """Stop trading in the named sessions; without names in every session that is not finished and,
-    with the file `VAR_DIR/KILL`, in whatever starts later.
+    """Stop trading, or one strategy, in the named sessions; without names in every session that is
+    not finished and, with the file `VAR_DIR/KILL`, in whatever starts later. With `hold` what is
+    held stays.
 
     Needs no database, no web and no Valkey. It stops what it can: a part that fails is in
     `problems` and does not hold up the rest. A `command_id` makes asking twice (a second click) one
-    command. Raises LogError for a session without a log, before anything is written.
+    command. Raises LogError for a session without a log, or a strategy none of the sessions runs,
+    before anything is written.
     """
     named = [_named_session(var_dir, name) for name in sessions]
     problems: list[str] = []
-    file = None if sessions else _write_kill_file(var_dir, f"{actor}: {reason}", problems)
+    try:
+        wanted = _running(var_dir, named or open_sessions(var_dir), strategy)
+    except OSError as error:
+        problems.append(f"no session was told: {error}")
+        wanted = []
+    stop = Stop(strategy, hold, reason)
+    file = None if sessions else _write_kill_file(var_dir, stop, actor, problems)
+    arguments = ({"strategy": strategy} if strategy else {}) | ({"hold": True} if hold else {})
     reached: list[str] = []
     try:
         key = read_or_create_secret(var_dir / "secrets" / "spool.key")
-        wanted = named or open_sessions(var_dir)
     except OSError as error:
         problems.append(f"no session was told: {error}")
         wanted = []
     for session in wanted:
         try:
-            kill = _command(session, command_id or uuid4(), "kill", {}, actor, address, reason)
+            told = command_id or uuid4()
+            kill = _command(session, told, "kill", arguments, actor, address, reason)
             write_command(var_dir=var_dir, key=key, command=kill)
         except (OSError, SpoolError) as error:
             problems.append(f"session {session}: {error}")
@@ -296,11 +308,64 @@ def trading_kill(
         actor=actor,
         address=address,
         reason=reason,
-        data={"sessions": reached, "everywhere": file is not None, "problems": problems},
+        data={
+            "sessions": reached,
+            "everywhere": file is not None,
+            "problems": problems,
+            "strategy": strategy,
+            "hold": hold,
+        },
         record_id=command_id,
         var_dir=var_dir,
     )
     return Killed(sessions=tuple(reached), file=file, problems=tuple(problems))
+
+
+def trading_lift(*, var_dir: Path, actor: str, address: str, reason: str) -> tuple[str, ...] | None:
+    """Remove the file `VAR_DIR/KILL`; return what it said, one reason a stop, None when there was
+    none. Sessions it stopped stay stopped until two people re-arm them. Raises OSError.
+    """
+    file = remove_kill_file(var_dir)
+    if file is None:
+        return None
+    stops = tuple(stop.reason for stop in file.stops)
+    desk_record(
+        kind="desk.stop_lifted",
+        actor=actor,
+        address=address,
+        reason=reason,
+        data={"stops": list(stops)},
+        var_dir=var_dir,
+    )
+    return stops
+
+
+def _running(var_dir: Path, sessions: list[str], strategy: str | None) -> list[str]:
+    """Return those of the sessions that run a strategy, all without one, and those whose log does
+    not say. Raises UnknownStrategyError when every log says that it is not run.
+    """
+    if strategy is None:
+        return sessions
+    run = {name: _strategies(session_directory(var_dir, name)) for name in sessions}
+    found = [name for name, names in run.items() if names is None or strategy in names]
+    if sessions and not found:
+        known = sorted({each for names in run.values() for each in names or ()})
+        raise UnknownStrategyError(
+            f"strategy {strategy!r} runs in no session; expected {', '.join(known) or 'none'}"
+        )
+    return found
+
+
+def _strategies(directory: Path) -> list[str] | None:
+    """Return the strategies a session runs; None when its log does not say."""
+    try:
+        opening = first_opening(directory)
+        if opening is None:
+            return None
+        strategies = opening["configuration"]["strategies"]
+        return sorted(name for name, settings_of in strategies.items() if settings_of)
+    except (*UNREADABLE, KeyError, TypeError, AttributeError):
+        return None
 
 
 def _named_session(var_dir: Path, name: str) -> str:
@@ -356,17 +421,13 @@ def _command(
     )
 
 
-def _write_kill_file(var_dir: Path, text: str, problems: list[str]) -> Path | None:
-    """Make the KILL file; one that is there stays as it is: it says who stopped trading first."""
-    path = kill_file(var_dir)
+def _write_kill_file(var_dir: Path, stop: Stop, actor: str, problems: list[str]) -> Path | None:
     try:
-        var_dir.mkdir(parents=True, exist_ok=True)
-        if not path.exists():
-            replace_file(path, f"{text}\n".encode())
+        add_stop(var_dir, stop=stop, actor=actor)
     except OSError as error:
         problems.append(str(error))
         return None
-    return path
+    return kill_file(var_dir)
 
 
 # --- bytes handed out -----------------------------------------------------------------------------

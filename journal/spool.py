@@ -2,8 +2,7 @@
 
 `spool/<session>/<uuid>.json` is written to a temporary name, synced and renamed; it carries an HMAC
 over its canonical bytes. The engine's runner logs it as `operator.command`, acts, and moves it to
-`done/` (or `refused/` with the reason). The uuid makes it idempotent. The file `VAR_DIR/KILL` stops
-every session even when no key is at hand.
+`done/` (or `refused/` with the reason). The uuid makes it idempotent.
 """
 
 from __future__ import annotations
@@ -109,14 +108,6 @@ def settle_command(path: Path, *, refused: str | None = None) -> None:
     if refused is not None:
         replace_file(target / f"{path.stem}.reason", refused.encode())
     path.replace(target / path.name)
-
-
-def kill_file(var_dir: Path) -> Path:
-    """Return the file whose existence stops new risk everywhere;
-
-    It holds actor and reason as text.
-    """
-    return var_dir / "KILL"
 
 
 def _mac(key: str, fields: dict[str, Any]) -> str:

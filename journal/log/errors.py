@@ -27,6 +27,10 @@ class UnknownSessionError(LogError):
     """No session of that name has a log."""
 
 
+class UnknownStrategyError(LogError):
+    """No session that was named runs a strategy of that name."""
+
+
 class LogLockedError(LogError):
     """Another process is writing this session."""
 

@@ -108,6 +108,15 @@ def read_session(directory: Path) -> Iterator[LogLine]:
     yield from read_after(directory, None)
 
 
+def first_opening(directory: Path) -> dict[str, Any] | None:
+    """Return the data of the session's session.opened, None when the log has none yet."""
+    for path in day_files(directory)[:1]:
+        for line in read_file(path):
+            if line.body["kind"] == "session.opened":
+                return line.to_event().data
+    return None
+
+
 def read_after(
     directory: Path, position: Position | None, *, max_lines: int | None = None
 ) -> Iterator[LogLine]:

@@ -87,11 +87,31 @@ class StopPressed(DeskShape, frozen=True):
     sessions: the sessions that were told.
     everywhere: whether the file `KILL` stops whatever starts later.
     problems: what could not be stopped, one line each.
+    strategy: the one that was stopped; null for all.
+    hold: whether what is held stays.
     """
 
     sessions: list[Text]
     everywhere: bool
     problems: list[Text]
+    strategy: Text | None
+    hold: bool
+
+
+@payload_of("desk.stop_lifted", key=key_of, key_text="`id`")
+class StopLifted(DeskShape, frozen=True):
+    """Someone removed the file `KILL`: sessions that start from now on trade. Those it stopped stay
+    stopped until they are re-armed.
+
+    id: id of the record; the same id again is written once.
+    actor: who.
+    address: where the actor sat: an IP address, or `local`.
+    reason: why, in the actor's words.
+    at: when, wall clock, µs UTC.
+    stops: what the file said, one reason a stop.
+    """
+
+    stops: list[str]
 
 
 @payload_of("desk.downloaded", key=key_of, key_text="`id`")

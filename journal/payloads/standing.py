@@ -192,11 +192,12 @@ class LimitsChanged(Shape, frozen=True):
 class BreakerChanged(Shape, frozen=True):
     """A breaker was set or reset.
 
-    what: name of the breaker, such as `kill switch`.
+    what: name of the breaker, such as `kill switch`, or `kill switch S4` for one of a strategy.
     before: whether it was set before.
     after: whether it is set now.
     state: `open`, `half open` (one trade at a time, whose outcome decides) or `closed`.
     hard: whether it waits for people, whatever time goes by.
+    flattens: whether what is held is exited while it is set.
     actor: who or what set it, or asked for its re-arming.
     approver: the second person, who agreed to its re-arming; null otherwise.
     reason: why.
@@ -207,6 +208,7 @@ class BreakerChanged(Shape, frozen=True):
     after: bool
     state: Literal["open", "half open", "closed"]
     hard: bool
+    flattens: bool
     actor: str
     approver: str | None
     reason: str

@@ -12,9 +12,10 @@ from django.test import Client
 
 from brahmastra_site.services import users_bootstrap
 from journal.access import Role, roles_of
+from journal.kill_file import kill_file
 from journal.live import LiveCell, LiveFigures
 from journal.secrets import read_or_create_secret
-from journal.spool import kill_file, read_command, waiting_commands
+from journal.spool import read_command, waiting_commands
 from tests.conftest import PASSWORD
 from tests.journal.log_bed import frame, open_log
 
@@ -170,6 +171,7 @@ def test_a_second_click_is_the_same_command(client: Client, operator: User, var_
         ({"reason": "  ", "command_id": str(uuid4())}, "A reason is required"),
         ({"reason": "Feed", "command_id": "../../KILL"}, "out of date"),
         ({"reason": "Feed"}, "out of date"),
+        ({"reason": "F", "strategy": "x=1", "command_id": str(uuid4())}, "name is not one"),
         ({"reason": "x" * 501, "command_id": str(uuid4())}, "at most 500"),
     ],
 )
@@ -183,6 +185,25 @@ def test_a_stop_that_is_not_understood_writes_nothing(
     assert words in response.content.decode()
     assert waiting_commands(var_dir=var_dir, session="day1") == []
     assert not kill_file(var_dir).exists()
+
+
+def test_open_trades_may_be_kept(client: Client, operator: User, var_dir: Path) -> None:
+    open_session(var_dir)
+    client.force_login(operator)
+    client.post("/stop/", {"reason": "Feed", "hold": "on", "command_id": str(uuid4())})
+    (waiting,) = waiting_commands(var_dir=var_dir, session="day1")
+    command = read_command(waiting, key=read_or_create_secret(var_dir / "secrets" / "spool.key"))
+    assert command.arguments == {"hold": True}
+    assert kill_file(var_dir).read_text() == "hold=yes by operator: Feed\n"
+
+
+def test_a_strategy_that_is_stopped_stands_on_every_page(
+    client: Client, operator: User, var_dir: Path
+) -> None:
+    client.force_login(operator)
+    form = {"reason": "Feed", "strategy": "S4", "command_id": str(uuid4())}
+    assert client.post("/stop/", form).status_code == 302
+    assert "S4 STOPPED" in client.get("/live/").content.decode()
 
 
 def test_a_viewer_cannot_stop(client: Client, viewer: User, var_dir: Path) -> None:
@@ -212,7 +233,7 @@ def test_bootstrap_makes_one_user_a_role_and_tells_passwords_once(db: None) -> N
 def test_a_stop_shows_whatever_the_push_process_said_last(
     client: Client, operator: User, var_dir: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    published = LiveFigures(session="told", killed=False)
+    published = LiveFigures(session="told")
     monkeypatch.setattr("brahmastra_site.selectors.figures_from_store", lambda url: published)
     client.force_login(operator)
     assert "STOPPED" not in client.get("/live/").content.decode()

@@ -55,7 +55,14 @@ KEY = "k" * 64
 PASSWORD = "a password of the tests"
 DAY_US = 86_400_000_000
 SPECIAL: dict[str, dict[str, Any]] = {
-    "desk.stop_pressed": {"sessions": ["day1"], "everywhere": True, "problems": []},
+    "desk.stop_pressed": {
+        "sessions": ["day1"],
+        "everywhere": True,
+        "problems": [],
+        "strategy": None,
+        "hold": False,
+    },
+    "desk.stop_lifted": {"stops": ["by asha: drill"]},
     "desk.downloaded": {"session": "day1", "file": "a.jsonl", "bytes": 7, "sha256": "0" * 64},
     "desk.verification_asked": {"session": "day1", "range": "lines 1 to 9"},
     "desk.replay_asked": {"session": "day1", "times": 3, "run": "r"},
@@ -417,7 +424,13 @@ def test_a_stop_is_written_down_once(client: Client, operator: User, var_dir: Pa
     assert [(one.id, one.actor, one.reason) for one in stops] == [
         (str(UUID(int=5)), "operator", "the feed looks wrong")
     ]
-    assert stops[0].data == {"sessions": ["day1"], "everywhere": True, "problems": []}
+    assert stops[0].data == {
+        "sessions": ["day1"],
+        "everywhere": True,
+        "problems": [],
+        "strategy": None,
+        "hold": False,
+    }
 
 
 def test_a_replay_and_a_rebuild_are_written_down(

@@ -16,7 +16,10 @@ from django.core.management import call_command
 from django.core.management.base import CommandError
 
 from brahmastra_site.launcher.environment import REPOSITORY
-from journal.spool import kill_file, read_command, waiting_commands
+from journal.desk import read_record, waiting_records
+from journal.events import Event
+from journal.kill_file import Stop, kill_file, read_kill_file
+from journal.spool import read_command, waiting_commands
 from tests.journal.log_bed import open_log, session_closed, session_ended, write_log
 
 if TYPE_CHECKING:
@@ -48,9 +51,9 @@ def test_every_open_session_is_told_and_the_file_stops_the_rest(var_dir: Path) -
     assert said.splitlines() == [
         "session day1: told to stop",
         "session day2: told to stop",
-        f"{var_dir / 'KILL'} exists: nothing new is admitted anywhere",
+        f"{var_dir / 'KILL'} stops what starts later",
     ]
-    assert kill_file(var_dir).read_text() == "asha: the feed looks wrong – ₹\n"
+    assert kill_file(var_dir).read_text() == "by asha: the feed looks wrong – ₹\n"
     ids = set()
     for session in ("day1", "day2"):
         (path,) = waiting_commands(var_dir=var_dir, session=session)
@@ -67,7 +70,7 @@ def test_every_open_session_is_told_and_the_file_stops_the_rest(var_dir: Path) -
 def test_a_second_kill_leaves_the_words_of_the_first(var_dir: Path) -> None:
     run("--actor", "asha", "--reason", "first")
     run("--actor", "ravi", "--reason", "second")
-    assert kill_file(var_dir).read_text() == "asha: first\n"
+    assert kill_file(var_dir).read_text() == "by asha: first\n"
 
 
 def test_named_sessions_and_no_file(var_dir: Path) -> None:
@@ -95,6 +98,95 @@ def test_bad_words_write_nothing(var_dir: Path, words: list[str], complaint: str
         run(*words)
     assert not (var_dir / "spool").exists()
     assert not kill_file(var_dir).exists()
+
+
+# --- a strategy, holding, lifting -----------------------------------------------------------------
+
+
+def write_session(var_dir: Path, session: str, **strategies: object) -> None:
+    """A log that opens with a session of these strategies."""
+    opening = Event(
+        session=session,
+        seq=1,
+        ts=1_756_438_200_000_000,
+        kind="session.opened",
+        data={
+            "configuration": {"strategies": strategies},
+            "configuration_digest": "0" * 64,
+            "code_version": "test",
+            "number": 1,
+        },
+    )
+    with open_log(var_dir, session) as writer:
+        writer.open_day("2025-08-29")
+        writer.commit([opening])
+
+
+def arguments(var_dir: Path, session: str) -> list[dict[str, object]]:
+    return [
+        read_command(path, key=spool_key(var_dir)).arguments
+        for path in waiting_commands(var_dir=var_dir, session=session)
+    ]
+
+
+def test_a_strategy_is_stopped_where_it_runs(var_dir: Path) -> None:
+    write_session(var_dir, "day1", S4={"lots": 1}, S1=None)
+    write_session(var_dir, "day2", S1={"lots": 1}, S4=None)
+    write_log(var_dir, "day3", events=5)  # its log does not say what it runs
+    words = ("--strategy", "S4", "--hold", "--reason", "odd fills", "--actor", "asha", "--json")
+    assert json.loads(run(*words))["sessions"] == ["day1", "day3"]
+    assert arguments(var_dir, "day1") == [{"strategy": "S4", "hold": True}]
+    assert arguments(var_dir, "day2") == []
+    file = read_kill_file(var_dir)
+    assert file is not None
+    assert file.stops == (Stop("S4", hold=True, reason="by asha: odd fills"),)
+
+
+def test_holding_is_told(var_dir: Path) -> None:
+    write_log(var_dir, "day1", events=5)
+    run("--session", "day1", "--hold")
+    run("--session", "day1")
+    assert arguments(var_dir, "day1") == [{"hold": True}, {}]
+
+
+@pytest.mark.parametrize("words", [[], ["--session", "day1"]])
+def test_a_strategy_nobody_runs_is_refused_before_anything_is_written(
+    var_dir: Path, words: list[str]
+) -> None:
+    write_session(var_dir, "day1", S4={"lots": 1})
+    with pytest.raises(CommandError, match="strategy 'S9' runs in no session; expected S4"):
+        run("--strategy", "S9", *words)
+    assert not (var_dir / "spool").exists()
+    assert not kill_file(var_dir).exists()
+
+
+def test_the_file_is_lifted_and_the_desk_s_log_says_by_whom(var_dir: Path) -> None:
+    run("--actor", "asha", "--reason", "drill")
+    said = run("--lift", "--actor", "ravi", "--reason", "the drill is over")
+    assert said == "lifted: by asha: drill\n"
+    assert not kill_file(var_dir).exists()
+    (lifted,) = [
+        record
+        for path in waiting_records(var_dir)
+        if (record := read_record(path, key=spool_key(var_dir))).kind == "desk.stop_lifted"
+    ]
+    assert (lifted.actor, lifted.reason) == ("ravi", "the drill is over")
+    assert lifted.data == {"stops": ["by asha: drill"]}
+
+
+@pytest.mark.parametrize(
+    ("words", "complaint"),
+    [
+        (["--lift"], r"KILL is not there"),
+        (["--lift", "--hold"], "takes no other scope"),
+        (["--lift", "--session", "day1"], "takes no other scope"),
+        (["--lift", "--strategy", "S4"], "takes no other scope"),
+        (["--lift", "--reason", " "], "must say something"),
+    ],
+)
+def test_what_cannot_be_lifted(var_dir: Path, words: list[str], complaint: str) -> None:
+    with pytest.raises(CommandError, match=complaint):
+        run(*words)
 
 
 def test_without_any_session_the_file_is_enough(var_dir: Path) -> None:

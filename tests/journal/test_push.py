@@ -14,6 +14,7 @@ from django.conf import settings
 
 from brahmastra_site.launcher.valkey import locate_bus, start_valkey, stop_valkey
 from journal.access import Role
+from journal.kill_file import kill_file
 from journal.live import (
     LiveFigures,
     Tail,
@@ -23,7 +24,6 @@ from journal.live import (
 )
 from journal.log.packing import pack_closed_days
 from journal.push import FRAME_SECONDS, Publisher, group_name, render_cells
-from journal.spool import kill_file
 from tests.journal.log_bed import frame, open_log, session_closed, signals
 
 if TYPE_CHECKING:

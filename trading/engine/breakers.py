@@ -14,6 +14,7 @@ from trading.risk.breakers import (
     DAY_LOSS,
     GATE_FAILURE,
     HARD,
+    KILL_SWITCH,
     PEAK_LOSS,
     PROFIT_JUMP,
     REJECT_RATE,
@@ -67,8 +68,11 @@ def emit_breaker(
     causes: tuple[int, ...],
     actor: str = ENGINE,
     approver: str | None = None,
+    flattens: bool | None = None,
 ) -> int:
-    """Derive a breaker.changed; return its seq."""
+    """Derive a breaker.changed; return its seq. Of the breakers only a day's loss flattens; a kill
+    switch says so itself.
+    """
     return step.emit(
         "breaker.changed",
         {
@@ -76,7 +80,8 @@ def emit_breaker(
             "before": before,
             "after": state != "closed",
             "state": state,
-            "hard": name in HARD or name == "kill switch",
+            "hard": name in HARD or name.startswith(KILL_SWITCH),
+            "flattens": (state == "open" and name == DAY_LOSS) if flattens is None else flattens,
             "actor": actor,
             "approver": approver,
             "reason": reason,

@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from trading.engine.approvals import ask_approval, refuse, settle
 from trading.engine.breakers import emit_breaker, forget_after_rearming
-from trading.engine.exits import cancel_entries, propose_exits
-from trading.engine.state import Kill
+from trading.engine.kill_switch import clear_kill, is_set, set_kill, switch_names
 from trading.engine.step import EngineError, Step
 from trading.risk.breakers import BREAKERS
 from trading.risk.limits import (
@@ -22,8 +21,6 @@ from trading.risk.limits import (
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-
-KILL_SWITCH = "kill switch"
 
 
 def on_operator_command(step: Step) -> None:
@@ -40,25 +37,6 @@ def on_operator_command(step: Step) -> None:
             f"operator.command at seq {step.seq}: unknown command {data['command']!r}"
         )
     handler(step, data)
-
-
-def _kill(step: Step, data: dict[str, Any]) -> None:
-    """Set the kill switch: nothing new is admitted, working entries are cancelled, what is held is
-    exited.
-    """
-    before = step.state.kill is not None
-    step.state.kill = Kill(seq=step.seq, actor=data["actor"], reason=data["reason"])
-    breaker_seq = emit_breaker(
-        step,
-        KILL_SWITCH,
-        before=before,
-        state="open",
-        reason=data["reason"],
-        actor=data["actor"],
-        causes=(step.seq,),
-    )
-    cancel_entries(step, cause=breaker_seq)
-    propose_exits(step)
 
 
 def _limit(step: Step, data: dict[str, Any]) -> None:
@@ -115,29 +93,24 @@ def _change_limit(
 def _rearm(step: Step, data: dict[str, Any]) -> None:
     """Close a breaker or the kill switch again, when a second person agrees."""
     name = data["arguments"].get("breaker")
-    if name not in (*BREAKERS, KILL_SWITCH):
+    switches = switch_names(step.configuration.strategies.names)
+    if name not in (*BREAKERS, *switches):
         refuse(step, data, f"{name!r} is no breaker")
-    elif not _is_set(step, name):
+    elif name not in step.state.risk.breakers and not is_set(step.state, name):
         refuse(step, data, f"{name} is not set")
     else:
         ask_approval(step, data, f"re-arm {name}")
-
-
-def _is_set(step: Step, name: str) -> bool:
-    if name == KILL_SWITCH:
-        return step.state.kill is not None
-    return name in step.state.risk.breakers
 
 
 def _close_breaker(
     step: Step, data: dict[str, Any], *, approver: str | None, causes: tuple[int, ...]
 ) -> None:
     name = data["arguments"]["breaker"]
-    if name == KILL_SWITCH:
-        step.state.kill = None
-    else:
+    if name in BREAKERS:
         step.state.risk.breakers.pop(name, None)
         forget_after_rearming(step, name)
+    else:
+        clear_kill(step, name)
     emit_breaker(
         step,
         name,
@@ -200,7 +173,7 @@ def _approve(step: Step, data: dict[str, Any]) -> None:
 
 
 _HANDLERS: dict[str, Callable[[Step, dict[str, Any]], None]] = {
-    "kill": _kill,
+    "kill": set_kill,
     "limit": _limit,
     "rearm": _rearm,
     "disable": _disable,

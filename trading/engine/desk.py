@@ -99,8 +99,9 @@ def risk_snapshot(step: Step, underlying: str, strategy: str) -> RiskSnapshot:
 
 
 def _flags(step: Step, strategy: str) -> tuple[str, ...]:
-    kill, risk = step.state.kill, step.state.risk
-    found = [] if kill is None else [f"set by {kill.actor}: {kill.reason}"]
+    risk = step.state.risk
+    kills = (step.state.kill, step.state.strategy_kills.get(strategy))
+    found = [f"set by {kill.actor}: {kill.reason}" for kill in kills if kill is not None]
     if strategy in risk.disabled:
         found = [*found, risk.disabled[strategy]]
     return (*found, *flags(risk.breakers, trades_open=len(step.state.trades)))

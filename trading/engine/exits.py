@@ -42,9 +42,11 @@ def propose_exits(step: Step) -> None:
             exit_trade(step, trade, reason)
 
 
-def cancel_entries(step: Step, *, cause: int) -> None:
-    """Intend the cancellation of every working entry order."""
+def cancel_entries(step: Step, *, cause: int, strategy: str | None = None) -> None:
+    """Intend the cancellation of every working entry order, or of those of one strategy."""
     for trade in step.state.trades.values():
+        if strategy not in {None, trade.strategy}:
+            continue
         for leg in trade.legs:
             if not leg.entry_over:
                 intend_cancel(step, trade, leg, cause=cause)
@@ -100,7 +102,7 @@ def _exit_reason(step: Step, trade: Trade) -> str | None:
         return "ENTRY_ABANDONED" if abandoned else None
     if trade.state is not State.HOLD or _exit_works(trade):
         return None
-    if step.state.kill is not None:
+    if _is_flattened(step, trade.strategy):
         return "KILL"
     if DAY_LOSS in step.state.risk.breakers:
         return "DAY_LOSS"
@@ -111,6 +113,12 @@ def _exit_reason(step: Step, trade: Trade) -> str | None:
         return "EXPIRY_DAY"
     due = trade.held_at + trade.frozen_us + s4.hold_minutes * MINUTE_US
     return "HOLD_ELAPSED" if step.ts >= due else None
+
+
+def _is_flattened(step: Step, strategy: str) -> bool:
+    """Whether a kill switch wants what a strategy holds to go."""
+    kills = (step.state.kill, step.state.strategy_kills.get(strategy))
+    return any(kill is not None and not kill.hold for kill in kills)
 
 
 def _expires_today(step: Step, trade: Trade) -> bool:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from journal.events import BOOKKEEPING_KINDS, INPUT_KINDS, Event
 from journal.log.errors import LogError
-from journal.log.reader import read_file
+from journal.log.reader import first_opening, read_file
 from journal.log.session import day_files
 from trading.engine.engine import Engine
 from trading.engine.inputs import FeedKey, feed_key
@@ -116,15 +116,6 @@ def _events_since_last_opening(directory: Path) -> list[Event]:
             events = events[days[-1] :]
             break
     return [event for event in events if event.kind not in BOOKKEEPING_KINDS]
-
-
-def first_opening(directory: Path) -> dict[str, Any] | None:
-    """Return the data of the session's session.opened, None when the log has none yet."""
-    for path in day_files(directory)[:1]:
-        for line in read_file(path):
-            if line.body["kind"] == "session.opened":
-                return line.to_event().data
-    return None
 
 
 def _submissions(events: list[Event]) -> list[Submission]:

@@ -17,6 +17,7 @@ from itertools import groupby
 from typing import TYPE_CHECKING, Any, Protocol
 
 from journal.events import Event
+from journal.kill_file import read_kill_file
 from journal.log.errors import LogError, WalOverflowError
 from journal.log.packing import pack_closed_days
 from journal.log.run_record import RunRecord
@@ -25,13 +26,13 @@ from journal.log.tap import EventBus, WalTap
 from journal.log.writer import Durability, LogWriter
 from journal.spool import (
     SpoolError,
-    kill_file,
     read_command,
     settle_command,
     waiting_commands,
 )
 from trading.engine.engine import Engine
 from trading.engine.inputs import FeedInput, day_inputs
+from trading.engine.kill_switch import is_stopped, reach
 from trading.engine.live import LiveDay
 from trading.engine.opening import OPENS_BEFORE_US, day_data, opening_instant
 from trading.engine.orders import order_of_intent, submission_data
@@ -493,24 +494,31 @@ class SessionRunner:
                 )
             await self._tap.commit()
             settle_command(path)
-        if self.engine.state.kill is None and kill_file(self.world.var_dir).exists():
-            await self._obey_kill_file()
+        await self._obey_kill_file()
 
     async def _obey_kill_file(self) -> None:
-        path = kill_file(self.world.var_dir)
-        words = path.read_text(errors="replace").strip()
-        await self._command(
-            {
-                # An id of its own each time: the file wins over whoever re-armed beside it.
-                "id": f"KILL-{path.stat().st_mtime_ns}-{self.engine.next_seq}",
-                "command": "kill",
-                "arguments": {},
-                "actor": "KILL file",
-                "address": "local",
-                "reason": words or "the KILL file exists",
-                "issued_at": path.stat().st_mtime_ns // 1000,
-            }
-        )
+        """Set each stop of the file that does not stand. The file wins over whoever re-armed beside
+        it, so each time the command has an id of its own.
+        """
+        file = read_kill_file(self.world.var_dir)
+        strategies = self.plan.configuration.strategies.names
+        if file is None:
+            return
+        for stop in file.stops:
+            if is_stopped(self.engine.state, reach(stop.strategy, strategies), hold=stop.hold):
+                continue
+            scope = {} if stop.strategy is None else {"strategy": stop.strategy}
+            await self._command(
+                {
+                    "id": f"KILL-{file.written_at_ns}-{self.engine.next_seq}",
+                    "command": "kill",
+                    "arguments": scope | ({"hold": True} if stop.hold else {}),
+                    "actor": "KILL file",
+                    "address": "local",
+                    "reason": stop.reason or "the KILL file exists",
+                    "issued_at": file.written_at_ns // 1000,
+                }
+            )
 
     async def _command(self, data: dict[str, Any]) -> None:
         self.world.progress(f"{data['command']} by {data['actor']}: {data['reason']}")

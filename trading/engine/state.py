@@ -110,11 +110,12 @@ class UnderlyingState(msgspec.Struct):
 
 
 class Kill(msgspec.Struct, frozen=True):
-    """The kill switch as set: by which command (seq), by whom and why."""
+    """A kill switch as set: by which command (seq), by whom and why; whether what is held stays."""
 
     seq: int
     actor: str
     reason: str
+    hold: bool = False
 
 
 class Request(msgspec.Struct, frozen=True):
@@ -163,6 +164,7 @@ class EngineState(msgspec.Struct):
     number: int = 0
     day: DayState | None = None
     kill: Kill | None = None
+    strategy_kills: dict[str, Kill] = {}
     underlyings: dict[str, UnderlyingState] = {}
     trades: dict[str, Trade] = {}  # not yet archived, by id
     realised_paise: int = 0

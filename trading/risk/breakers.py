@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
     from trading.risk.limits import Limits
 
+KILL_SWITCH = "kill switch"  # people's own; that of one strategy has its name after it
+
 CONSECUTIVE_LOSSES = "consecutive losses"
 REJECT_RATE = "reject rate"
 SLIPPAGE = "slippage"

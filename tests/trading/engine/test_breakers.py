@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 import pytest
 
-from journal.spool import kill_file
+from journal.kill_file import kill_file
 from tests.market_factory import MINUTE_US, chain_frame
 from tests.trading.engine.desk_bed import (
     CALM,

@@ -16,11 +16,12 @@ import pytest
 import trading.engine.frames as frames_module
 import trading.engine.runner as runner_module
 from journal.events import BOOKKEEPING_KINDS, Event
+from journal.kill_file import kill_file
 from journal.log.head import Head, publish_head
 from journal.log.reader import LogLine, read_session
 from journal.log.tap import WalTap
 from journal.log.verification import verify_session
-from journal.spool import Command, kill_file, write_command
+from journal.spool import Command, write_command
 from tests.market_factory import DAYS, SPOOL_KEY, Rig, day_frames, factory_configuration
 from trading.engine.resume import ResumeError
 from trading.engine.runner import SessionError, Stopped

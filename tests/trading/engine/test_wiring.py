@@ -19,8 +19,8 @@ import pytest
 
 from brahmastra_site.launcher.environment import REPOSITORY
 from journal.events import INPUT_KINDS, Event
+from journal.kill_file import kill_file
 from journal.log.reader import read_session
-from journal.spool import kill_file
 from tests.market_factory import (
     DAYS,
     MINUTE_US,
@@ -211,15 +211,22 @@ def governed(var_dir: Path) -> Desk:
     """
     looser = tell(3, "limit", name="cool_off_us", value=MINUTE_US)
     rearm = tell(6, "rearm", breaker="consecutive losses")
+    kill = tell(9, "kill", strategy="S4", hold=True)
+    again = tell(10, "rearm", breaker="kill switch S4")
     told = {
         1: [
+            kill,
+            again,
             tell(1, "limit", name="losses_in_a_row", value=1),
             tell(2, "limit", name="entries_per_day", value=3),
             looser,
             tell(4, "disable", strategy="S4"),
             tell(5, "enable", strategy="S4"),
         ],
-        2: [tell(7, "approve", actor="ravi", request=looser.id)],
+        2: [
+            tell(7, "approve", actor="ravi", request=looser.id),
+            tell(11, "approve", actor="ravi", request=again.id),
+        ],
         look_at(14): [rearm],
         look_at(15): [tell(8, "approve", actor="ravi", request=rearm.id)],
     }
@@ -312,10 +319,10 @@ def test_the_engine_s_own_mutators_are_most_of_what_is_found(
     wired = {name for name in mutators if walked.emitting[name]}
     assert {
         "trading.engine.admission:_intend_entry",
-        "trading.engine.commands:_kill",
+        "trading.engine.kill_switch:_keep",
         "trading.engine.exits:_intend_exit",
         "trading.engine.reports:_apply",
-        "trading.engine.reports:_archive",
+        "trading.engine.lifecycle:_archive",
         "trading.engine.days:_close_day",
         "trading.execution.positions:Trade.move",
         "trading.features.window:FloatWindow.append",
@@ -404,22 +411,24 @@ def test_a_mutator_that_stops_emitting_is_found(
     sessions: list[list[Event]], mutators: dict[str, list[str]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The kill switch is set and `breaker.changed` left out, with all that would follow it."""
-    import trading.engine.commands as commands
+    import trading.engine.kill_switch as kill_switch
+    from trading.engine import commands
 
-    source = REPOSITORY / "trading" / "engine" / "commands.py"
+    source = REPOSITORY / "trading" / "engine" / "kill_switch.py"
     tree = ast.parse(source.read_text())
-    quiet = next(node for node in tree.body if getattr(node, "name", "") == "_kill")
+    quiet = next(node for node in tree.body if getattr(node, "name", "") == "set_kill")
     assert isinstance(quiet, ast.FunctionDef)
-    quiet.body = quiet.body[:3]
-    names: dict[str, Any] = dict(vars(commands))
+    kept = next(i for i, line in enumerate(quiet.body) if "_keep(" in ast.unparse(line))
+    quiet.body = quiet.body[: kept + 1]
+    names: dict[str, Any] = dict(vars(kill_switch))
     exec(compile(tree, str(source), "exec"), names)  # noqa: S102 - the module itself, cut short
-    monkeypatch.setitem(HANDLERS, "operator.command", names["on_operator_command"])
+    monkeypatch.setitem(commands._HANDLERS, "kill", names["set_kill"])
     killed = sessions[2]
     cut = next(i for i, event in enumerate(killed) if event.kind == "operator.command")
     found = walk([killed[: cut + 1]], frozenset(mutators))
     assert found.changing["operator.command"] == 1
-    assert found.silent["trading.engine.commands:_kill"] == 1
-    assert "trading.engine.commands:_kill" in unwired(mutators, found, EXCLUDED)
+    assert found.silent["trading.engine.kill_switch:_keep"] == 1
+    assert "trading.engine.kill_switch:_keep" in unwired(mutators, found, EXCLUDED)
 
 
 def test_what_is_only_read_is_no_mutator() -> None:
