@@ -6,7 +6,7 @@ Nothing is listed here: what was made is published by whoever asked for it.
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import msgspec
 
@@ -18,7 +18,7 @@ from trading.market.importers.registry import importer_for
 from trading.market.store import Catalogue, StoredSource
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Sequence
+    from collections.abc import Collection, Sequence
 
     import duckdb
 
@@ -63,6 +63,34 @@ class FoundFile(msgspec.Struct, frozen=True):
     known_at_us: int | None = None  # what the user said of it
 
 
+class Progress(Protocol):
+    """Is told how far an import is."""
+
+    def begins(self, files: int) -> None:
+        """How many files there are."""
+
+    def reads(self, number: int, path: Path) -> None:
+        """Which file is read now, counted from 1."""
+
+    def tells(self, number: int, outcome: ImportOutcome) -> None:
+        """What came of a file, or of one of those packed in it."""
+
+    def ends(self, done: int) -> None:
+        """That nothing follows, and how many files are done: fewer where a named one failed."""
+
+
+class Unheard:
+    """A progress that nobody looks at."""
+
+    def begins(self, files: int) -> None: ...
+    def reads(self, number: int, path: Path) -> None: ...
+    def tells(self, number: int, outcome: ImportOutcome) -> None: ...
+    def ends(self, done: int) -> None: ...
+
+
+UNHEARD = Unheard()
+
+
 class Intake:
     """One import: what is known and what it has made so far."""
 
@@ -86,18 +114,24 @@ class Intake:
         self,
         catalogue: Catalogue,
         files: Sequence[FoundFile],
-        progress: Callable[[str], None] = lambda _: None,
+        progress: Progress = UNHEARD,
     ) -> list[ImportOutcome]:
         """What came of each file, and in `made` what is to be listed.
 
         Raises ImportRefusedError when a file that was named cannot be imported.
         """
         outcomes: list[ImportOutcome] = []
-        for number, found in enumerate(files, start=1):
-            for outcome in self._file(catalogue, found):
-                words = outcome.status + (f", {outcome.reason}" if outcome.reason else "")
-                progress(f"[{number}/{len(files)}] {outcome.path}: {words}")
-                outcomes.append(outcome)
+        progress.begins(len(files))
+        done = 0
+        try:
+            for number, found in enumerate(files, start=1):
+                progress.reads(number, found.path)
+                for outcome in self._file(catalogue, found):
+                    progress.tells(number, outcome)
+                    outcomes.append(outcome)
+                done = number
+        finally:
+            progress.ends(done)
         return outcomes
 
     def _file(self, catalogue: Catalogue, found: FoundFile) -> list[ImportOutcome]:

@@ -12,12 +12,13 @@ from trading.market import store as market_store
 from trading.market.importers import ImportRefusedError, reference_tables
 from trading.market.importers.column_map import read_map
 from trading.market.importers.mapped import MappedImporter
-from trading.market.intake import UNCHANGED, FoundFile, ImportOutcome, Intake
+from trading.market.intake import UNCHANGED, UNHEARD, FoundFile, ImportOutcome, Intake
 from trading.market.store import MarketStore
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
+    from trading.market.intake import Progress
     from trading.market.store import Catalogue, Import
 
 
@@ -37,7 +38,7 @@ def market_import(
     known_at_us: int | None = None,
     column_map: Path | None = None,
     now_us: int | None = None,
-    progress: Callable[[str], None] = lambda _: None,
+    progress: Progress = UNHEARD,
 ) -> ImportReport:
     """Import files, and every file under directories, as one generation of the store under `root`.
 
@@ -47,19 +48,16 @@ def market_import(
     before changes nothing. `with_shipped` brings in the tables shipped with the program first,
     where the store has none or another edition of them. `known_at_us` says when files that do not
     say it themselves were known; `column_map` is a TOML map of columns, asked before every
-    importer; `now_us` is written down as the time of the import.
-    `progress` is told one line a file.
+    importer; `now_us` is written down as the time of the import; `progress` is told how far it is.
     """
     files = _files(paths, known_at_us)
     given = None if column_map is None else MappedImporter(read_map(column_map))
     store = MarketStore(root)
 
     def take(intake: Intake, catalogue: Catalogue) -> list[ImportOutcome]:
-        shipped: list[ImportOutcome] = []
-        if with_shipped and files:
-            shipped = _changed(intake.take(catalogue, _shipped_files()))
-        elif with_shipped:
-            shipped = intake.take(catalogue, _shipped_files(), progress)
+        if not files:
+            return intake.take(catalogue, _shipped_files() if with_shipped else [], progress)
+        shipped = _changed(intake.take(catalogue, _shipped_files())) if with_shipped else []
         return [*intake.take(catalogue, files, progress), *shipped]
 
     with market_store.connect() as connection, tempfile.TemporaryDirectory() as scratch:

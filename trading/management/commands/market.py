@@ -10,6 +10,7 @@ import msgspec
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
+from trading.management.import_progress import import_progress
 from trading.management.moments import moment_us
 from trading.management.synth_arguments import add_synth_arguments, synth_arguments
 from trading.market.calendar import CalendarError, ist_date
@@ -114,7 +115,7 @@ class Command(BaseCommand):
                 known_at_us=options["known_at"],
                 column_map=options["map"],
                 now_us=now_us,
-                progress=self.stderr.write,
+                progress=import_progress(self.stderr),
             )
         if options["action"] == "synth":
             return market_synthesise(
