@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.trading.market.conftest import row, snapshot
+from trading.management.import_progress import Lines
 from trading.market.importers import ImportRefusedError
 from trading.market.services import market_import
 
@@ -82,7 +83,7 @@ def test_a_directory_stands_for_every_file_under_it(tmp_path: Path, write_file: 
     (path.parent / "README.md").write_text("about the data")
     told: list[str] = []
     report = market_import(
-        root=tmp_path / "market", paths=[path.parent, path], progress=told.append
+        root=tmp_path / "market", paths=[path.parent, path], progress=Lines(told.append)
     )
     readme = path.parent / "README.md"
     assert [(outcome.path, outcome.status) for outcome in report.outcomes] == [
