@@ -137,6 +137,21 @@ def _features(data: Data) -> str:
     return f"{told}, chain {str(chain['state']).lower()}" if chain.get("state") else told
 
 
+def _surface(data: Data) -> str:
+    expiries = data.get("expiries") or []
+    if data.get("refusal"):
+        reasons = dict.fromkeys(str(each["refusal"]) for each in expiries if each.get("refusal"))
+        return f"no surface: {data['refusal']}" + (f" ({', '.join(reasons)})" if reasons else "")
+    fitted = sum(each.get("refusal") is None for each in expiries)
+    quotes = data.get("quotes") or {}
+    told = f"{fitted} of {len(expiries)} expiries, η {significant(data.get('eta'))}"
+    told += f", {_number(quotes, 'inside')} of {_number(quotes, 'count')} quotes inside"
+    told += f", error {significant(quotes.get('p95_error'), 3)} spreads (p95)"
+    violations = (data.get("arbitrage") or {}).get("violations")
+    found = "no arbitrage" if violations == 0 else f"arbitrage at {violations} places"
+    return f"{told}, {found}, {_short(data.get('digest'))}"
+
+
 def _signal(data: Data) -> str:
     if data.get("fired"):
         return f"fired: {data.get('direction') or 'no direction'}"
@@ -219,6 +234,7 @@ _TELLERS: dict[str, Callable[[Data], str]] = {
     "order.submitted": _submitted,
     "broker.report": _report,
     "session.ended": _session_ended,
+    "surface.fitted": _surface,
     "features.computed": _features,
     "signal.emitted": _signal,
     "gate.decided": _gates,

@@ -16,9 +16,10 @@ from django.views.decorators.http import require_safe
 from journal.access import role_required
 from journal.selectors import UnknownEventError
 from trading.engine.configuration import STRATEGIES, UNDERLYINGS
+from trading.pricing.profiles import PROFILES
 from trading.selectors import FIRED, VERDICTS, SignalFilters, signal_page, spine_get
 from trading.surfaces.desk import EXPIRIES, SurfaceQuery, surface_page
-from trading.surfaces.selectors import METHODS, PROFILES
+from trading.surfaces.selectors import METHODS
 from trading.version import code_version
 
 if TYPE_CHECKING:

@@ -23,7 +23,7 @@ from journal.figures import (
     significant,
     span,
 )
-from journal.sentences import contract_text
+from journal.sentences import contract_text, sentence
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -60,10 +60,19 @@ STAGES = {
 _FEATURE_ORDER = {
     name: place
     for place, name in enumerate(
-        ("z_score", "atm_iv", "mean", "deviation", "observations", "forward_paise", "strike_paise")
+        (
+            "z_score",
+            "atm_iv",
+            "surface_atm_iv",
+            "mean",
+            "deviation",
+            "observations",
+            "forward_paise",
+            "strike_paise",
+        )
     )
 }
-_PERCENT_FEATURES = frozenset({"atm_iv", "mean", "deviation"})
+_PERCENT_FEATURES = frozenset({"atm_iv", "surface_atm_iv", "mean", "deviation"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -305,6 +314,43 @@ def _tell_frame(event: StoredEvent) -> tuple[_Telling, ...]:
     if as_of is not None and available is not None:
         told.append(f"age {span(available - as_of)} when it arrived")
     return (_Telling(headline=", ".join(told), table=_facts(facts, opened=False)),)
+
+
+def _tell_surface(event: StoredEvent) -> tuple[_Telling, ...]:
+    data = event.data
+    rows = tuple(_surface_row(expiry) for expiry in data.get("expiries") or [])
+    columns = (
+        Column("expiry"),
+        Column("forward", "figure"),
+        Column("quotes", "figure"),
+        Column("inside", "figure"),
+        Column("error p95", "figure"),
+        Column("volatility", "figure"),
+        Column("", "wide"),
+    )
+    return (
+        _Telling(
+            headline=sentence(event.kind, data),
+            table=Table(columns, rows, open=bool(data.get("refusal"))) if rows else None,
+            tone="stop" if data.get("refusal") else "",
+        ),
+    )
+
+
+def _surface_row(expiry: dict[str, Any]) -> tuple[Cell, ...]:
+    """An expiry: its forward, its quotes and how they are met, or why it is not on the surface."""
+    quotes = expiry.get("quotes") or {}
+    forward = (expiry.get("forward") or {}).get("forward_paise")
+    volatility = expiry.get("at_the_money_volatility")
+    return (
+        Cell(str(expiry.get("expiry"))),
+        Cell(NO_DATA if forward is None else f"₹{rupees(round(forward))}", "figure"),
+        Cell(count(quotes.get("count")), "figure"),
+        Cell(count(quotes.get("inside")), "figure"),
+        Cell(significant(quotes.get("p95_error"), 3), "figure"),
+        Cell(_feature_text("atm_iv", volatility), "figure"),
+        Cell(str(expiry.get("refusal") or ""), "wide", "warn"),
+    )
 
 
 def _tell_features(event: StoredEvent) -> tuple[_Telling, ...]:
@@ -571,6 +617,7 @@ def _tell_tick(event: StoredEvent) -> tuple[_Telling, ...]:
 
 _TELLERS: dict[str, Callable[[StoredEvent], tuple[_Telling, ...]]] = {
     "market.frame": _tell_frame,
+    "surface.fitted": _tell_surface,
     "features.computed": _tell_features,
     "signal.emitted": _tell_signal,
     "gate.decided": _tell_gates,

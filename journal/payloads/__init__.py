@@ -1,14 +1,23 @@
 """What each kind of event carries: one struct a kind, checked before a byte is written.
 
-`docs/events.md` is generated from these structs. `surface.fitted` and `model.fitted` have none:
-nothing writes them yet, and a shape that no writer holds to would be a guess the log keeps forever;
-so they are refused until their writer comes with their struct.
+`docs/events.md` is generated from these structs. `model.fitted` has none: nothing writes it yet,
+and a shape that no writer holds to would be a guess the log keeps forever; so it is refused until
+its writer comes with its struct.
 """
 
 from __future__ import annotations
 
 # Each of these registers its kinds.
-from journal.payloads import bookkeeping, decisions, desk, market, orders, sessions, standing
+from journal.payloads import (
+    bookkeeping,
+    decisions,
+    desk,
+    market,
+    orders,
+    sessions,
+    standing,
+    surfaces,
+)
 from journal.payloads.checking import check, check_all, unreadable
 from journal.payloads.registry import SCHEMAS, Schema, payload_of
 
@@ -25,5 +34,6 @@ __all__ = [
     "payload_of",
     "sessions",
     "standing",
+    "surfaces",
     "unreadable",
 ]

@@ -84,7 +84,9 @@ class FeaturesComputed(Shape, frozen=True):
     underlying: name of the index.
     values: each feature by name, in the unit its name ends in: `atm_iv`, `mean` and `deviation` are
         fractions a year, `z_score` standard deviations, `observations` a count, `expiry` an ISO
-        date; null when it could not be had. Empty when the frame brings no chain.
+        date; null when it could not be had. `surface_atm_iv`, the surface's volatility at the money
+        of `expiry`, is there when a surface was fitted to this frame. Empty when the frame brings
+        no chain.
     reasons: for each feature that is null, why.
     quality: how good its sources were.
     synthetic: whether the frame was generated rather than recorded.

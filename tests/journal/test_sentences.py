@@ -64,6 +64,23 @@ CONTRACT = {"underlying": "NIFTY", "expiry": "2026-03-02", "strike_paise": 25300
         ),
         ("broker.report", {"status": "REJECTED", "reason": "margin"}, "REJECTED: margin"),
         ("features.computed", {"values": {"a": 1, "b": None}}, "1 of 2 known"),
+        (
+            "surface.fitted",
+            {
+                "eta": 0.1,
+                "digest": "ab" * 32,
+                "quotes": {"count": 1204, "inside": 1190, "p95_error": 0.87654},
+                "arbitrage": {"violations": 0},
+                "expiries": [{"refusal": None}, {"refusal": "NO_FORWARD"}],
+            },
+            "1 of 2 expiries, η 0.1, 1,190 of 1,204 quotes inside, error 0.877 spreads (p95), "
+            "no arbitrage, abababab…",
+        ),
+        (
+            "surface.fitted",
+            {"refusal": "NO_EXPIRY", "expiries": [{"refusal": "EXPIRED"}, {"refusal": "EXPIRED"}]},
+            "no surface: NO_EXPIRY (EXPIRED)",
+        ),
         ("signal.emitted", {"fired": True, "direction": "SELL"}, "fired: SELL"),
         (
             "signal.emitted",

@@ -14,6 +14,7 @@ import msgspec
 from journal.log.canonical import canonical_bytes
 from trading.costs.brokers import CUSTOM, Broker, broker_named, broker_names, custom_broker
 from trading.costs.rates import CostError
+from trading.pricing.profiles import MARKET, PROFILES
 
 UNDERLYINGS = ("NIFTY", "BANKNIFTY")
 GROSS = "GROSS"
@@ -112,6 +113,16 @@ class StrategiesConfiguration(msgspec.Struct, frozen=True, forbid_unknown_fields
         return () if self.S4 is None else ("S4",)
 
 
+class SurfaceConfiguration(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """How often an option surface is fitted to whole chains, by which profile: once an underlying
+    in every `every_minutes` minutes of the day, counted from its opening; 0 fits every whole chain.
+    A session without this section fits none.
+    """
+
+    every_minutes: int
+    profile: str = MARKET.name
+
+
 class GateConfiguration(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Limits of the risk gates: IST times of day as HH:MM, the chain's greatest age in seconds (or
     twice its feed's cadence, where that is longer), fresh chains to wait for after a halt.
@@ -133,6 +144,7 @@ class Configuration(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     gates: GateConfiguration
     strategies: StrategiesConfiguration
     feed: FeedConfiguration = FeedConfiguration()
+    surface: SurfaceConfiguration | None = None
 
     def to_data(self) -> dict[str, Any]:
         """Return the configuration as the log records it."""
@@ -195,6 +207,7 @@ def _check(configuration: Configuration, where: str) -> None:
     _check_positive(where, "feed.expiries", configuration.feed.expiries)
     _check_positive(where, "feed.strikes_each_side", configuration.feed.strikes_each_side)
     _check_live(configuration.feed, where)
+    _check_surface(configuration.surface, where)
     s4 = configuration.strategies.S4
     if s4 is not None:
         _check_positive(where, "strategies.S4.entry_z", s4.entry_z)
@@ -213,6 +226,20 @@ def _check_live(feed: FeedConfiguration, where: str) -> None:
     _check_positive(where, "feed.live_cadence_seconds", feed.live_cadence_seconds)
     if feed.daily:
         raise ConfigurationError(f"{where}: feed.daily is of stored records, not of a live feed")
+
+
+def _check_surface(surface: SurfaceConfiguration | None, where: str) -> None:
+    if surface is None:
+        return
+    if surface.every_minutes < 0:
+        raise ConfigurationError(
+            f"{where}: surface.every_minutes is {surface.every_minutes}, expected 0 or more"
+        )
+    if surface.profile not in PROFILES:
+        raise ConfigurationError(
+            f"{where}: surface.profile is {surface.profile!r}, expected one of "
+            f"{', '.join(PROFILES)}"
+        )
 
 
 def _check_costs(costs: CostConfiguration, where: str) -> None:

@@ -57,7 +57,7 @@ def on_day_opened(step: Step) -> None:
     for name, seen in step.state.underlyings.items():
         if seen.halted:  # a halt ends with its day
             thaw(step, name, max(seen.halted_at or 0, previous.close_us if previous else 0))
-        seen.surface_at = seen.fresh_chains = None
+        seen.surface_at = seen.surface_slot = seen.fresh_chains = None
 
 
 def _open_risk(step: Step) -> None:

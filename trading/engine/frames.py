@@ -1,4 +1,4 @@
-"""Market frames: features, then each strategy's signal, then the gates."""
+"""Market frames: a surface when due, features, then each strategy's signal, then the gates."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from trading.engine.breakers import watch_clock
 from trading.engine.exits import propose_exits
 from trading.engine.quotes import quote_of
 from trading.engine.state import SeenInput, UnderlyingState
+from trading.engine.surfaces import FittedSurface, fit_due_surface
 from trading.features.implied import AtmImplied, atm_implied, nearest_expiry
 from trading.market.frames import MarketFrame
 from trading.market.quality import Coverage, Rung, State, coverage, rung
@@ -20,8 +21,8 @@ if TYPE_CHECKING:
 
 
 def on_market_frame(step: Step) -> None:
-    """Compute features, let every strategy answer to a chain, put what fired before the gates, exit
-    what is due.
+    """Fit a surface to a whole chain when one is due, compute features, let every strategy answer
+    to a chain, put what fired before the gates, exit what is due.
     """
     frame = MarketFrame.from_data(step.event.data)
     seen = step.underlying(frame.underlying)
@@ -33,7 +34,7 @@ def on_market_frame(step: Step) -> None:
     if frame.shows_chain:
         _answer_chain(step, seen, frame)
     else:
-        _emit_features(step, frame, {}, {}, None)
+        _emit_features(step, frame, {}, {}, None, cause=())
     propose_exits(step)
 
 
@@ -75,11 +76,24 @@ def _answer_chain(step: Step, seen: UnderlyingState, frame: MarketFrame) -> None
     implied = atm_implied(frame, seen.implied_window, rung=Rung(seen.rung))
     if implied.atm_iv is not None:
         seen.volatility_ppm = round(implied.atm_iv * 1_000_000)
+    values = _values(implied)
     reasons = {"atm_iv": implied.atm_iv_reason, "z_score": implied.z_score_reason}
-    features_seq = _emit_features(step, frame, _values(implied), reasons, found)
+    surface = fit_due_surface(step, seen, frame)
+    if surface is not None:
+        values["surface_atm_iv"], reasons["surface_atm_iv"] = _of_surface(surface, implied.expiry)
+    read = (surface.seq,) if surface else ()
+    features_seq = _emit_features(step, frame, values, reasons, found, cause=read)
     _evaluate_s4(step, frame, implied, features_seq)
     if implied.atm_iv is not None and seen.rung in {Rung.SURFACE, Rung.ATM_ONLY}:
         seen.implied_window.append(implied.atm_iv)
+
+
+def _of_surface(surface: FittedSurface, expiry: str | None) -> tuple[float | None, str | None]:
+    """The surface's volatility at the money of the expiry features are of, or why there is none."""
+    volatility = surface.volatilities.get(expiry or "")
+    if volatility is not None:
+        return volatility, None
+    return None, surface.refusals.get(expiry or "", "NO_EXPIRY")
 
 
 def _climb(step: Step, seen: UnderlyingState, frame: MarketFrame) -> Coverage:
@@ -147,9 +161,11 @@ def _emit_features(
     values: dict[str, Any],
     reasons: dict[str, str | None],
     found: Coverage | None,
+    *,
+    cause: tuple[int, ...],
 ) -> int:
     """Derive features.computed: the values, none when the frame brings no chain, and the quality of
-    what they are made of.
+    what they are made of. `cause` are the events that were read beside day and frame.
     """
     return step.emit(
         "features.computed",
@@ -160,7 +176,7 @@ def _emit_features(
             "quality": _quality(step, frame, found),
             "synthetic": frame.source.synthetic,
         },
-        cause=tuple(sorted({step.day.seq, step.seq})),
+        cause=tuple(sorted({step.day.seq, step.seq, *cause})),
         key=frame.underlying,
     )
 

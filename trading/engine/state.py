@@ -79,10 +79,11 @@ class SeenInput(msgspec.Struct, frozen=True):
 
 class UnderlyingState(msgspec.Struct):
     """What was last seen of an underlying. `chain_at` is when its last chain was received,
-    `surface_at` the last whole one of the day, `halted_at` when trading stopped; `fresh_chains`
-    counts those since it went on, None when nothing has to be waited for. `index_paise` is its
-    level (the index, failing that the nearest forward), `volatility_ppm` that at the money, both
-    None until they were seen. Times µs UTC.
+    `surface_at` the last whole one of the day, `surface_slot` the part of the day (counted from its
+    opening) in which a surface was last fitted, None when none was; `halted_at` when trading
+    stopped; `fresh_chains` counts those since it went on, None when nothing has to be waited for.
+    `index_paise` is its level (the index, failing that the nearest forward), `volatility_ppm` that
+    at the money, both None until they were seen. Times µs UTC.
     """
 
     implied_window: FloatWindow
@@ -95,6 +96,7 @@ class UnderlyingState(msgspec.Struct):
     chain_reason: str | None = None
     chain_limit_us: int = 0
     surface_at: int | None = None
+    surface_slot: int | None = None
     rung: str = "NONE"
     halted_at: int | None = None
     fresh_chains: int | None = None

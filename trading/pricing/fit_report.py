@@ -169,7 +169,7 @@ def fit_report(chain: Sequence[ChainExpiry], fit: Fit, *, fit_seconds: float) ->
         refusal=str(fit.refusal) if fit.refusal else None,
         digest=surface.digest if surface else None,
         nodes=int(surface.nodes.size) if surface else 0,
-        quotes=_quotes(fit.quote_fits),
+        quotes=quotes_report(fit.quote_fits),
         solver=SolverReport(
             status=fit.solver_status,
             rung=str(fit.rung) if fit.rung else None,
@@ -203,8 +203,8 @@ def _expiry(
         expires_at_us=expiry.expires_at_us,
         years=expiry.quotes.years,
         refusal=refusal_text,
-        forward=_forward(expiry),
-        quotes=_quotes([quote_fit]) if quote_fit else None,
+        forward=forward_report(expiry),
+        quotes=quotes_report([quote_fit]) if quote_fit else None,
         omitted={str(reason): count for reason, count in omitted.items()},
         at_the_money_volatility=at_the_money_volatility(law) if law else None,
         density=_density(law, quote_fit) if law and quote_fit else None,
@@ -231,7 +231,8 @@ def _density(law: Slice, quote_fit: QuoteFit) -> DensityReport:
     )
 
 
-def _forward(expiry: ChainExpiry) -> ForwardReport | None:
+def forward_report(expiry: ChainExpiry) -> ForwardReport | None:
+    """The parity forward of an expiry; None where its quotes give none."""
     parity = expiry.parity
     if parity is None:
         return None
@@ -246,7 +247,8 @@ def _forward(expiry: ChainExpiry) -> ForwardReport | None:
     )
 
 
-def _quotes(fits: Sequence[QuoteFit]) -> QuotesReport:
+def quotes_report(fits: Sequence[QuoteFit]) -> QuotesReport:
+    """How the quotes of some expiries are met, all together."""
     count = sum(f.quotes.count for f in fits)
     if not count:
         return QuotesReport(0, 0, 0, None, None, None)

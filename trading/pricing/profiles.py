@@ -52,3 +52,4 @@ MARKET = Profile(
     quote_deviations=6.0,
     halvings=2,
 )
+PROFILES = {profile.name: profile for profile in (MARKET, FAST)}

@@ -116,9 +116,9 @@ class Surface:
             raise ValueError(msg)
         return surface_of(
             data["expiries"],
-            data["years"],
-            data["eta"],
-            data["variances"],
+            [float(years) for years in data["years"]],
+            float(data["eta"]),
+            [float(variance) for variance in data["variances"]],
             np.array(data["nodes"], dtype=np.float64),
             np.array(data["masses"], dtype=np.float64),
         )

@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING
 from journal.figures import ist_text
 from trading.market.ist import instant_us, ist_date
 from trading.market.store import UNDERLYINGS, StoreError
+from trading.pricing.profiles import PROFILES
 from trading.surfaces.page import MOMENT, ExpiryFace, History, expiry_face, history
 from trading.surfaces.records import records_of_day
 from trading.surfaces.selectors import (
     DEFAULT_EXPIRIES,
     METHODS,
-    PROFILES,
     Snapshots,
     SurfaceError,
     SurfaceWish,

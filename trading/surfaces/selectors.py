@@ -15,12 +15,11 @@ from trading.market.quality import InputQuality
 from trading.market.store import UNDERLYINGS, MarketStore
 from trading.pricing.fit_report import FitReport
 from trading.pricing.fitting import Method
-from trading.pricing.profiles import FAST, MARKET
+from trading.pricing.profiles import MARKET, PROFILES
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-PROFILES = {profile.name: profile for profile in (MARKET, FAST)}
 METHODS = (Method.QP, Method.LP)
 DEFAULT_EXPIRIES = 4
 

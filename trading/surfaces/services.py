@@ -17,9 +17,10 @@ from trading.market.store import MarketStore
 from trading.pricing.chain_quotes import LEAST_A_SIDE, LEAST_QUOTES, chain_expiries
 from trading.pricing.fit_report import fit_report
 from trading.pricing.fitting import QuoteFit, fit_surface
+from trading.pricing.profiles import PROFILES
 from trading.pricing.quotes import UsableQuotes, usable_quotes
 from trading.surfaces.records import fit_key, record_keep, record_read
-from trading.surfaces.selectors import PROFILES, SurfaceReport, checked_wish, nothing_then
+from trading.surfaces.selectors import SurfaceReport, checked_wish, nothing_then
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 EVERY_KIND = sorted(kind for kind, _ in SCHEMAS)
-RESERVED = {"surface.fitted", "model.fitted"}
+RESERVED = {"model.fitted"}
 
 
 @pytest.fixture(scope="module")

@@ -11,6 +11,7 @@ import pytest
 from trading.engine.configuration import (
     Configuration,
     ConfigurationError,
+    SurfaceConfiguration,
     configuration_from_data,
     configuration_from_toml,
 )
@@ -30,6 +31,13 @@ def test_the_trial_configuration_is_what_the_documents_say() -> None:
     assert configuration.gates.last_entry == "11:45"
     assert configuration.gates.chain_age_seconds == 180
     assert configuration.costs.profile == "GROSS"
+    assert configuration.surface == SurfaceConfiguration(every_minutes=15, profile="market")
+
+
+def test_a_session_recorded_before_there_were_surfaces_fits_none() -> None:
+    data = trial().to_data()
+    del data["surface"]
+    assert configuration_from_data(data, where="log").surface is None
 
 
 def test_data_and_digest_survive_a_round_trip() -> None:
@@ -67,6 +75,8 @@ def changed(path: str, value: Any) -> dict[str, Any]:
         ("costs.profile", "CUSTOM", "costs.custom goes with profile CUSTOM"),
         ("costs.stress", 2, "1 where costs are GROSS"),
         ("feed.expiries", 0, "feed.expiries is 0"),
+        ("surface.every_minutes", -1, "surface.every_minutes is -1, expected 0 or more"),
+        ("surface.profile", "slow", "surface.profile is 'slow', expected one of market, fast"),
     ],
 )
 def test_a_bad_field_is_named(path: str, value: Any, message: str) -> None:

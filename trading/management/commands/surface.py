@@ -19,13 +19,13 @@ from trading.management.moments import moment_us
 from trading.market.ist import instant_us
 from trading.market.store import UNDERLYINGS, StoreError
 from trading.pricing.fitting import Method
+from trading.pricing.profiles import PROFILES
 from trading.surfaces.day_summary import day_summary
 from trading.surfaces.picture import surface_png
 from trading.surfaces.report_text import day_lines, report_lines
 from trading.surfaces.selectors import (
     DEFAULT_EXPIRIES,
     METHODS,
-    PROFILES,
     SurfaceError,
     SurfaceWish,
 )
