@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from trading.engine.configuration import Configuration, configuration_from_data
-from trading.engine.runner import Plan, SessionRunner, World
+from trading.engine.runner import Plan, SessionRunner, World, paper_broker
 from trading.execution.closing import Closes, no_closes
 from trading.market.calendar import expires_at_us, session_hours
 from trading.market.frames import ExpiryBlock, FrameSource, MarketFrame
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from trading.engine.engine import Engine
+    from trading.execution.broker import Broker
     from trading.market.feed import FeedItem
 
 MINUTE_US = 60_000_000
@@ -142,7 +143,9 @@ def day_frames(day: date, *, count: int = 60, seed: int = 3) -> list[MarketFrame
     return sorted(frames, key=lambda frame: (frame.available_at, frame.underlying == "BANKNIFTY"))
 
 
-def factory_configuration(*, costs: dict[str, Any] | None = None, **strategy: Any) -> Configuration:
+def factory_configuration(
+    *, costs: dict[str, Any] | None = None, broker: dict[str, Any] | None = None, **strategy: Any
+) -> Configuration:
     """A quick S4: ten snapshots, |z| ≥ 1.5, held five minutes; GROSS unless `costs` are given."""
     s4 = {"lookback_snapshots": 10, "entry_z": 1.5, "hold_minutes": 5, "lots": 1, **strategy}
     return configuration_from_data(
@@ -153,6 +156,7 @@ def factory_configuration(*, costs: dict[str, Any] | None = None, **strategy: An
             "costs": costs or {"profile": "GROSS"},
             "gates": {"first_entry": "09:20", "last_entry": "10:00", "chain_age_seconds": 180},
             "strategies": {"S4": s4},
+            "broker": broker or {},
         },
         where="factory",
     )
@@ -173,6 +177,7 @@ class Rig:
     said: list[str] = field(default_factory=list)
     on_progress: Callable[[str], None] | None = None
     stopping: Callable[[], bool] = lambda: False
+    broker_of: Callable[[Configuration], Broker] = paper_broker
 
     @property
     def directory(self) -> Path:
@@ -197,6 +202,7 @@ class Rig:
             sleep=asyncio.sleep,
             stopping=self.stopping,
             progress=self._say,
+            broker_of=self.broker_of,
         )
         return SessionRunner(plan, world).run()
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, timedelta
 from typing import TYPE_CHECKING
 
@@ -30,7 +30,7 @@ from trading.market.store import MarketStore
 from trading.version import code_version
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     from trading.engine.state import EngineState
@@ -58,6 +58,7 @@ class Wish:
     live: str | None = None  # the address of a live feed in place of stored frames
     cadence_seconds: int | None = None  # of the live feed
     durability: Durability = Durability.COMMIT
+    broker: Mapping[str, int] = field(default_factory=dict)  # fields of the broker's configuration
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +127,7 @@ def _configuration(wish: Wish, directory: Path, default: Path) -> Configuration:
             wish.cadence_seconds,
             wish.costs,
             wish.cost_stress,
+            wish.broker or None,
         )
     )
     opening = first_opening(directory) if day_files(directory) else None
@@ -176,6 +178,7 @@ def _with_wish(configuration: Configuration, wish: Wish) -> Configuration:
         strategies=strategies,
         underlyings=wish.underlyings or configuration.underlyings,
         costs=_wished_costs(configuration.costs, wish),
+        broker=msgspec.structs.replace(configuration.broker, **wish.broker),
     )
     return configuration_from_data(wanted.to_data(), where="command line")
 

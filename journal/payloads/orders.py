@@ -59,6 +59,7 @@ class OrderSubmitted(Shape, frozen=True):
     limit_paise: limit price, paise; null at the market.
     attempt: which attempt, from 1.
     broker: name of the broker it goes to.
+    algo_id: the exchange's tag of the algorithm, carried by every order.
     """
 
     order: Text
@@ -70,6 +71,7 @@ class OrderSubmitted(Shape, frozen=True):
     limit_paise: Positive | None
     attempt: Positive
     broker: Text
+    algo_id: Text
 
 
 @payload_of("broker.report", key=attrgetter("id"), key_text="`id`")
@@ -84,14 +86,18 @@ class BrokerReport(Shape, frozen=True):
         request, `EXPIRED` at the end of the day it was valid for.
     quantity: units filled by this report; 0 when it is no fill.
     price_paise: price of the fill, paise; null when it is no fill.
-    price_basis: `QUOTED` when that is a quote of the market, `MODELLED` when it is a closing price
-        made worse by a modelled half-spread; null when it is no fill.
+    price_basis: `QUOTED` when that is a quote of the market, `MODELLED` when it is a quote made
+        worse by a modelled slippage, or a closing price by a modelled half-spread; null when it is
+        no fill.
+    filled: units of the order filled so far by the broker's own count, this report included.
     expected_paise: the opposite quote when the order was decided, paise; null when there was none.
     latency_us: event time from the order's submission to this report, µs.
     charges_paise: charges of this fill, paise; null with a reason.
     charges_reason: why there are none: `NO_FILL`, `CONTRACT_NOTE` where the day's note bills them,
         or `GROSS` while the session takes no costs off.
     reason: the broker's words; null when it gives none.
+    reason_code: the broker's code of a rejection, such as `FREEZE_QUANTITY`; null when it gives
+        none.
     """
 
     id: Text
@@ -102,11 +108,13 @@ class BrokerReport(Shape, frozen=True):
     quantity: Count
     price_paise: Positive | None
     price_basis: Literal["QUOTED", "MODELLED"] | None
+    filled: Count
     expected_paise: Positive | None
     latency_us: Count
     charges_paise: int | None
     charges_reason: Text | None
     reason: str | None
+    reason_code: Text | None
 
     def __post_init__(self) -> None:
         """Refuse a fill without a quantity or price, and a figure that is missing unexplained."""
@@ -115,5 +123,7 @@ class BrokerReport(Shape, frozen=True):
             raise ValueError("`quantity` is above 0, with `price_paise`, for a fill and only then")
         if fill != (self.price_basis is not None):
             raise ValueError("`price_basis` is there for a fill and only then")
+        if self.filled < self.quantity:
+            raise ValueError("`filled` counts the units of this report too")
         if (self.charges_paise is None) != (self.charges_reason is not None):
             raise ValueError("`charges_reason` is there when `charges_paise` is null, only then")

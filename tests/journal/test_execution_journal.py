@@ -53,6 +53,7 @@ def submitted(seq: int = 3, order: str = ORDER, **changes: Any) -> Event:
         "limit_paise": None,
         "attempt": 1,
         "broker": "paper",
+        "algo_id": "PAPER",
     } | changes
     return _event("order.submitted", seq, order, data)
 
@@ -70,11 +71,13 @@ def report(
         "quantity": quantity,
         "price_paise": price if fill else None,
         "price_basis": "QUOTED" if fill else None,
+        "filled": quantity,
         "expected_paise": 500,
         "latency_us": seq * 1000,
         "charges_paise": None,
         "charges_reason": "GROSS" if fill else "NO_FILL",
         "reason": None,
+        "reason_code": None,
     } | changes
     return _event("broker.report", seq, str(data["id"]), data)
 

@@ -112,6 +112,7 @@ def status_of(var_dir: Path, session: str) -> str:
         (["--strategies", "S9"], "strategy 'S9' is not configured, expected some of S4"),
         (["--speed", "fast"], "'fast' is no speed"),
         (["--speed", "0"], "'0' is no speed"),
+        (["--broker-latency-ms", "-5"], "broker.latency_ms is -5, expected 0 to 60000"),
     ],
 )
 def test_bad_input_is_one_clear_line_and_writes_nothing(

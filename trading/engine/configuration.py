@@ -14,6 +14,7 @@ import msgspec
 from journal.log.canonical import canonical_bytes
 from trading.costs.brokers import CUSTOM, Broker, broker_named, broker_names, custom_broker
 from trading.costs.rates import CostError
+from trading.execution.paper_model import BrokerConfiguration
 from trading.pricing.profiles import MARKET, PROFILES
 
 UNDERLYINGS = ("NIFTY", "BANKNIFTY")
@@ -145,6 +146,7 @@ class Configuration(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     strategies: StrategiesConfiguration
     feed: FeedConfiguration = FeedConfiguration()
     surface: SurfaceConfiguration | None = None
+    broker: BrokerConfiguration = BrokerConfiguration()
 
     def to_data(self) -> dict[str, Any]:
         """Return the configuration as the log records it."""
@@ -208,6 +210,9 @@ def _check(configuration: Configuration, where: str) -> None:
     _check_positive(where, "feed.strikes_each_side", configuration.feed.strikes_each_side)
     _check_live(configuration.feed, where)
     _check_surface(configuration.surface, where)
+    problem = configuration.broker.problem()
+    if problem is not None:
+        raise ConfigurationError(f"{where}: {problem}")
     s4 = configuration.strategies.S4
     if s4 is not None:
         _check_positive(where, "strategies.S4.entry_z", s4.entry_z)

@@ -9,6 +9,7 @@ import msgspec
 
 from trading.costs.tariff import day_tariff
 from trading.engine.configuration import Configuration, seconds_of_day
+from trading.execution.broker import TradingDay
 from trading.market.calendar import calendar, instant_us, session_hours
 from trading.market.contracts import (
     ContractError,
@@ -25,6 +26,7 @@ from trading.risk.limits import LimitsError, desk_limits, limits_from_data
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from trading.engine.state import DayState
     from trading.market.feed import FeedItem
 
 CONTRACTS_AHEAD = timedelta(days=200)  # the next monthlies and the quarterly after them
@@ -68,6 +70,19 @@ def day_data(
         "state": state,
         "state_digest": state_digest,
     }
+
+
+def trading_day(day: DayState) -> TradingDay:
+    """An open day as a broker needs it."""
+    return TradingDay(
+        date=day.date,
+        open_us=day.open_us,
+        close_us=day.close_us,
+        lot_sizes=day.lot_sizes,
+        freeze_quantity={name: terms.freeze_quantity for name, terms in day.terms.items()},
+        strike_step_paise={name: terms.strike_step_paise for name, terms in day.terms.items()},
+        limits=limits_from_data(day.limits, where=f"limits of {day.date}"),
+    )
 
 
 def tariff_of(configuration: Configuration, day: date) -> dict[str, Any] | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from trading.engine.state import Quote
-from trading.execution.paper import closing_price, opposite_quote
+from trading.execution.market_quotes import closing_price, opposite_quote
 
 if TYPE_CHECKING:
     from trading.execution.orders import Contract

@@ -12,13 +12,13 @@ from journal.log.reader import first_opening, read_file
 from journal.log.session import day_files
 from trading.engine.engine import Engine
 from trading.engine.inputs import FeedKey, feed_key
-from trading.engine.orders import order_of_intent
+from trading.engine.orders import NOT_SENT, order_of_intent
+from trading.engine.reconciliation import book_holdings
+from trading.execution.broker import Holding, SentOrder
 from trading.execution.orders import TERMINAL
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-    from trading.execution.orders import Order
 
 
 class ResumeError(LogError):
@@ -27,14 +27,14 @@ class ResumeError(LogError):
 
 @dataclass(slots=True)
 class Submission:
-    """An order attempt of the day.
-
-    The intent, when it was submitted (µs UTC) and what came back.
+    """An order attempt of the day: the intent, its submission and what came back. One that was
+    `withdrawn` never leaves.
     """
 
     intent: Event
     submitted: Event | None = None
     reports: list[Event] = field(default_factory=list)
+    withdrawn: bool = False
 
     @property
     def cancels(self) -> bool:
@@ -43,32 +43,38 @@ class Submission:
 
 @dataclass(slots=True)
 class Resumption:
-    """Where a session stands: its engine, what a torn batch still owes, the day's orders, the last
-    input of the feed.
+    """Where a session stands: its engine, what a torn batch still owes, the day's orders, what was
+    held as it opened, the last input of the feed.
     """
 
     engine: Engine
     owed: list[Event]
     submissions: list[Submission]
+    holdings: list[Holding]
     last_feed_key: FeedKey | None
     first_opening: dict[str, Any] | None
     finished: bool
 
-    def book(self) -> list[tuple[Order, int, list[tuple[int, dict[str, Any]]]]]:
-        """Return the orders the broker has answered, as `PaperBroker.restore` takes them."""
+    def sent(self) -> list[SentOrder]:
+        """Return what left the house since the day opened, as `Broker.restore` takes it."""
+        cancelled_at: dict[str, int] = {}
+        for each in self.submissions:
+            if each.cancels and each.submitted is not None:
+                cancelled_at.setdefault(each.intent.data["order"], each.submitted.ts)
         return [
-            (order_of_intent(s.intent), s.submitted.ts, [(r.ts, r.data) for r in s.reports])
-            for s in self.submissions
-            if s.submitted is not None and s.reports and not s.cancels
+            SentOrder(
+                order_of_intent(each.intent),
+                each.submitted.ts,
+                cancelled_at.get(each.intent.data["order"]),
+                [(report.ts, report.data) for report in each.reports],
+            )
+            for each in self.submissions
+            if each.submitted is not None and not each.cancels
         ]
-
-    def unanswered(self) -> list[Submission]:
-        """Return the attempts that have no report."""
-        return [s for s in self.submissions if s.submitted is not None and not s.reports]
 
     def unsubmitted(self) -> list[Event]:
         """Return the intents that never left."""
-        return [s.intent for s in self.submissions if s.submitted is None]
+        return [s.intent for s in self.submissions if s.submitted is None and not s.withdrawn]
 
 
 def resume(directory: Path, session: str) -> Resumption:
@@ -80,6 +86,7 @@ def resume(directory: Path, session: str) -> Resumption:
     engine = Engine(session)
     owed: deque[Event] = deque()
     last_feed_key: FeedKey | None = None
+    holdings: list[Holding] = []
     for event in events:
         if event.kind in INPUT_KINDS:
             if owed:
@@ -87,6 +94,8 @@ def resume(directory: Path, session: str) -> Resumption:
                     f"{directory}: seq {event.seq} is an input, expected {owed[0].kind}"
                 )
             owed.extend(engine.on(event))
+            if event.kind == "day.opened":
+                holdings = book_holdings(engine.state.trades.values())
             last_feed_key = feed_key(event.kind, event.ts, event.key) or last_feed_key
         elif not owed or owed.popleft().body_bytes() != event.body_bytes():
             raise ResumeError(
@@ -98,6 +107,7 @@ def resume(directory: Path, session: str) -> Resumption:
         engine=engine,
         owed=list(owed),
         submissions=_submissions([*events, *owed]),
+        holdings=holdings,
         last_feed_key=last_feed_key,
         first_opening=opening,
         finished=any(event.kind == "session.closed" for event in events),
@@ -129,8 +139,10 @@ def _submissions(events: list[Event]) -> list[Submission]:
         elif event.kind == "order.submitted":
             by_intent[event.cause[0]].submitted = event
         elif event.kind == "broker.report":
-            for submission in by_order[event.data["order"]]:
-                if submission.submitted is not None and _answers(event, submission):
+            for submission in by_order.get(event.data["order"], []):
+                if submission.submitted is None:
+                    submission.withdrawn = event.data["reason_code"] == NOT_SENT
+                elif _answers(event, submission):
                     submission.reports.append(event)
     return list(by_intent.values())
 

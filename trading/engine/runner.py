@@ -9,7 +9,6 @@ the broker are arguments.
 from __future__ import annotations
 
 import asyncio
-from collections import deque
 from contextlib import aclosing
 from dataclasses import dataclass
 from datetime import date
@@ -34,11 +33,12 @@ from trading.engine.engine import Engine
 from trading.engine.inputs import FeedInput, day_inputs
 from trading.engine.kill_switch import is_stopped, reach
 from trading.engine.live import LiveDay
-from trading.engine.opening import OPENS_BEFORE_US, day_data, opening_instant
-from trading.engine.orders import order_of_intent, submission_data
+from trading.engine.opening import OPENS_BEFORE_US, day_data, opening_instant, trading_day
+from trading.engine.outbox import Outbox
 from trading.engine.resume import Resumption, resume
+from trading.execution.broker import Moment
 from trading.execution.closing import Closes, no_closes
-from trading.execution.paper import BROKER, PaperBroker
+from trading.execution.paper import PaperBroker
 from trading.market.calendar import session_hours
 from trading.market.feeds.live import LiveAssembly
 
@@ -49,6 +49,7 @@ if TYPE_CHECKING:
     from journal.log.manifest import DataFile, Process
     from trading.engine.configuration import Configuration
     from trading.engine.inputs import FeedKey
+    from trading.execution.broker import Broker
     from trading.market.calendar import SessionHours
     from trading.market.feed import FeedItem
     from trading.market.feeds.live import LiveFeed
@@ -99,10 +100,15 @@ class Plan:
     data: Sequence[DataFile] = ()  # the market files the frames come from
 
 
+def paper_broker(configuration: Configuration) -> Broker:
+    """The broker of a session that trades on paper."""
+    return PaperBroker(configuration.broker, gross=configuration.costs.gross)
+
+
 @dataclass(frozen=True, slots=True)
 class World:
-    """What the runner may touch outside: files, the wall clock, waiting, and whether to stop; and
-    which process it is, for the manifest.
+    """What the runner may touch outside: files, the wall clock, waiting, and whether to stop; the
+    broker of a configuration; and which process it is, for the manifest.
     """
 
     var_dir: Path
@@ -112,6 +118,7 @@ class World:
     stopping: Callable[[], bool]
     progress: Callable[[str], None]
     process: Process | None = None
+    broker_of: Callable[[Configuration], Broker] = paper_broker
 
 
 class SessionRunner:
@@ -121,9 +128,14 @@ class SessionRunner:
         self.plan = plan
         self.world = world
         self.engine = Engine(plan.session)
-        self._broker = PaperBroker(gross=plan.configuration.costs.gross)
-        self._intents: deque[Event] = deque()
-        self._submitted: dict[str, int] = {}  # order -> seq of its order.submitted
+        self._broker = world.broker_of(plan.configuration)
+        self._outbox = Outbox(
+            self._broker,
+            give=self._step,
+            commit=self._commit,
+            now=lambda: self.engine.state.ts,
+            progress=world.progress,
+        )
         self._packing: asyncio.Task[list[Path]] | None = None
         self._pace: tuple[int, int] | None = None  # (event time, wall clock) of the last change
 
@@ -160,7 +172,7 @@ class SessionRunner:
                 async with WalTap(self._log) as self._tap:
                     self._bus = EventBus()
                     self._bus.subscribe(self._tap.take)
-                    self._bus.subscribe(self._note_intents)
+                    self._bus.subscribe(self._outbox.note)
                     await self._run_from(resumption, number)
             finally:
                 await self._packed()
@@ -214,16 +226,10 @@ class SessionRunner:
             self.world.progress(f"continuing after seq {self.engine.state.next_seq - 1}")
         if resumption.owed:
             self._bus.publish(resumption.owed)
-            self._intents.clear()  # they are among the unsubmitted
-        self._broker.restore(resumption.book())
-        for submission in resumption.submissions:
-            if submission.submitted is not None and not submission.cancels:
-                self._submitted[submission.intent.data["order"]] = submission.submitted.seq or 0
-        for submission in resumption.unanswered():
-            assert submission.submitted is not None  # noqa: S101 - that is what unanswered means
-            await self._send(submission.intent, cause=(submission.submitted.seq or 0,))
-        self._intents.extend(resumption.unsubmitted())
-        await self._submit_intents()
+        if self.engine.state.day is not None:
+            await self._broker.open_day(trading_day(self.engine.state.day))
+        await self._broker.restore(resumption.sent(), resumption.holdings)
+        await self._outbox.take_up(resumption)
 
     # --- one day ---
 
@@ -333,17 +339,17 @@ class SessionRunner:
         brings = "live" if self.plan.live else f"{len(self.plan.frames_of(day))} frames"
         self.world.progress(f"{iso} opens, {brings}")
         await self._step("day.opened", ts, data, key=iso)
+        assert self.engine.state.day is not None  # noqa: S101 - it has just been opened
+        await self._broker.open_day(trading_day(self.engine.state.day))
 
     async def _run_instant(self, group: list[FeedInput], *, closes: Closes | None) -> None:
         """Take everything of one instant: what the broker says first, then the feed's inputs.
         `closes` are there at the day's close.
         """
-        ts = group[0].ts
-        for item in group:
-            if item.frame is not None:
-                await self._report(self._broker.match(item.frame), ts)
         if closes is not None:
-            await self._report(self._broker.close_day(at=ts, closes=closes), ts)
+            await self._outbox.send(paced=False)  # orders are valid for the day
+        frames = [item.frame for item in group if item.frame is not None]
+        await self._outbox.hear(Moment(group[0].ts, frames, closes))
         for item in group:
             await self._step(item.kind, item.ts, item.data, key=item.key)
 
@@ -371,45 +377,11 @@ class SessionRunner:
         )
         self._bus.publish([event, *self.engine.on(event)])
         if kind not in {"order.submitted", "broker.report"}:
-            await self._submit_intents()
+            await self._outbox.send()
         return event
 
-    async def _submit_intents(self) -> None:
-        """Submit what is intended, in order; answers may intend more."""
-        while self._intents:
-            intent = self._intents.popleft()
-            await self._tap.commit()
-            submitted = await self._step(
-                "order.submitted",
-                self.engine.state.ts,
-                submission_data(intent, broker=BROKER),
-                key=intent.data["order"],
-                cause=(intent.seq or 0,),
-            )
-            if intent.data["purpose"] != "cancel":
-                self._submitted[intent.data["order"]] = submitted.seq or 0
-            await self._send(intent, cause=(submitted.seq or 0,))
-
-    async def _send(self, intent: Event, *, cause: tuple[int, ...]) -> None:
-        """Let an order out of the house, its attempt being durable, and log the answer."""
+    async def _commit(self) -> None:
         await self._tap.commit()
-        ts = self.engine.state.ts
-        order = order_of_intent(intent)
-        if intent.data["purpose"] == "cancel":
-            reports = self._broker.cancel(order.order, at=ts)
-        else:
-            reports = self._broker.submit(order, at=ts)
-        for report in reports:
-            await self._step("broker.report", ts, report, key=report["id"], cause=cause)
-
-    async def _report(self, reports: list[dict[str, Any]], ts: int) -> None:
-        for report in reports:
-            cause = self._submitted[report["order"]]
-            await self._step("broker.report", ts, report, key=report["id"], cause=(cause,))
-            await self._submit_intents()
-
-    def _note_intents(self, batch: Sequence[Event]) -> None:
-        self._intents.extend(event for event in batch if event.kind == "order.intended")
 
     # --- the log ---
 

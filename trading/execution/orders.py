@@ -36,7 +36,7 @@ class Contract(msgspec.Struct, frozen=True, order=True):
 
 class Order(msgspec.Struct, frozen=True):
     """What `order.intended` asks for. `quantity` in units, `expected_paise` the opposite quote when
-    it was decided.
+    it was decided, `limit_paise` the worst price (None at the market).
     """
 
     order: str
@@ -45,3 +45,13 @@ class Order(msgspec.Struct, frozen=True):
     side: Side
     quantity: int
     expected_paise: int | None
+    limit_paise: int | None = None
+
+    @property
+    def sign(self) -> int:
+        """+1 to buy, −1 to sell."""
+        return 1 if self.side == "BUY" else -1
+
+    def takes(self, price_paise: int) -> bool:
+        """Whether its limit lets it be filled at a price."""
+        return self.limit_paise is None or self.sign * (price_paise - self.limit_paise) <= 0

@@ -126,6 +126,7 @@ def _consistent(report: dict[str, Any]) -> dict[str, Any]:
     fill = report["status"] in FILLS
     return report | {
         "quantity": max(1, report["quantity"]) if fill else 0,
+        "filled": report["filled"] + max(1, report["quantity"]) if fill else report["filled"],
         "price_paise": (report["price_paise"] or 5) if fill else None,
         "price_basis": (report["price_basis"] or "MODELLED") if fill else None,
         "charges_reason": "GROSS" if report["charges_paise"] is None else None,

@@ -192,11 +192,13 @@ REPORT = {
     "quantity": 5,
     "price_paise": 100,
     "price_basis": "QUOTED",
+    "filled": 5,
     "expected_paise": None,
     "latency_us": 7,
     "charges_paise": None,
     "charges_reason": "GROSS",
     "reason": None,
+    "reason_code": None,
 }
 
 
@@ -207,6 +209,7 @@ REPORT = {
         ({"price_paise": None}, "data.quantity: is above 0"),
         ({"price_basis": None}, "data.price_basis: is there for a fill"),
         ({"status": "ACKED"}, "data.quantity: is above 0"),
+        ({"filled": 4}, "data.filled: counts the units"),
         ({"charges_reason": None}, "data.charges_reason: is there when"),
         ({"charges_paise": 3}, "data.charges_reason: is there when"),
         ({"latency_us": -1}, "data.latency_us: expected int >= 0"),

@@ -28,7 +28,6 @@ from tests.trading.engine.desk_bed import (
 from tests.trading.engine.test_desk import decisions, gate
 from trading.engine.engine import Engine
 from trading.engine.runner import Stopped
-from trading.execution.paper import PaperBroker
 from trading.market.frames import MarketStatus
 
 if TYPE_CHECKING:
@@ -171,21 +170,9 @@ def test_a_hard_breaker_is_re_armed_by_two_people_and_no_fewer(tmp_path: Path) -
 # --- orders ---------------------------------------------------------------------------------------
 
 
-class Refusing(PaperBroker):
-    """A broker that acknowledges and then rejects every order."""
-
-    def submit(self, order: Any, *, at: int) -> list[dict[str, Any]]:
-        reports = super().submit(order, at=at)
-        working = self._working.pop(order.order)
-        return [*reports, self._report(working, "REJECTED", at=at, reason="no margin")]
-
-
-def test_orders_that_are_rejected_open_a_breaker(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("trading.engine.runner.PaperBroker", Refusing)
+def test_orders_that_are_rejected_open_a_breaker(tmp_path: Path) -> None:
     feed = [*firing(), *[frame(minute, 0.15 + 0.02 * (minute - 5)) for minute in range(6, 12)]]
-    events = Desk(tmp_path, feed).run()
+    events = Desk(tmp_path, feed, broker={"reject_ppm": 1_000_000}).run()
     assert stands(events)[0] == ("reject rate", "open")
     assert changed(events)[0]["reason"] in {"5 of 5 orders rejected", "6 of 6 orders rejected"}
 

@@ -63,6 +63,13 @@ def changed(path: str, value: Any) -> dict[str, Any]:
     [
         ("underlyings", ["FINNIFTY"], "unknown underlying 'FINNIFTY'"),
         ("underlyings", [], "underlyings is empty"),
+        ("broker.name", "dealer", "broker.name is 'dealer', expected paper"),
+        ("broker.algo_id", "", "broker.algo_id is empty"),
+        ("broker.latency_ms", -1, "broker.latency_ms is -1, expected 0 to 60000"),
+        ("broker.depth_ppm", 0, "broker.depth_ppm is 0, expected 1 to 1000000"),
+        ("broker.reject_ppm", 1_000_001, "broker.reject_ppm is 1000001, expected 0 to 1000000"),
+        ("broker.orders_per_second", 0, "broker.orders_per_second is 0, expected 1 to 1000"),
+        ("broker.answer_seconds", 0, "broker.answer_seconds is 0, expected 1 to 3600"),
         ("gates.last_entry", "25:00", "expected HH:MM"),
         ("gates.first_entry", "12:00", "not before last_entry"),
         ("gates.chain_age_seconds", 0, "chain_age_seconds is 0"),

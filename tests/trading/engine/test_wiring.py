@@ -69,21 +69,25 @@ EXCLUDED: dict[str, str] = {
     "trading.engine.engine:Engine._take_opening": f"{_INPUT}: the configuration is in it",
     "trading.engine.runner:SessionRunner._run": "opens the log before anything can be in it",
     "trading.engine.runner:SessionRunner._continue": _RUNNER,
-    "trading.engine.runner:SessionRunner._note_intents": _RUNNER,
     "trading.engine.runner:SessionRunner._rotate": _PACKING,
     "trading.engine.runner:SessionRunner._packed": _PACKING,
-    "trading.engine.runner:SessionRunner._submit_intents": _RUNNER,
+    **{
+        f"trading.engine.outbox:Outbox.{name}": _RUNNER
+        for name in ("note", "take_up", "_room", "_next", "_let_out", "_answered", "_ask_after")
+    },
+    "trading.engine.outbox:Outbox._remember": _RUNNER,
+    "trading.engine.outbox:Outbox._withdraw": _RUNNER,
     "trading.engine.runner:SessionRunner._wait_until": "the pace of the feed: no decision reads it",
     "trading.engine.live:LiveDay.instants": _LIVE,
     "trading.engine.live:LiveDay._due": _LIVE,
     "trading.engine.live:LiveDay._taken": _LIVE,
-    "trading.execution.paper:PaperBroker.submit": _BROKER,
-    "trading.execution.paper:PaperBroker.cancel": _BROKER,
-    "trading.execution.paper:PaperBroker.close_day": _BROKER,
-    "trading.execution.paper:PaperBroker.match": _BROKER,
-    "trading.execution.paper:PaperBroker.restore": _BROKER,
-    "trading.execution.paper:PaperBroker._fill": _BROKER,
-    "trading.execution.paper:PaperBroker._report": _BROKER,
+    **{
+        f"trading.execution.paper:PaperBroker.{name}": _BROKER
+        for name in (
+            *("open_day", "restore", "cancel", "_taken_in", "_recall", "_cancelled", "_refuse"),
+            *("_filled", "_close_day", "_fill", "_count", "_report"),
+        )
+    },
     "input:session.opened": _INPUT,
     "input:day.opened": _INPUT,
     "input:market.status": _INPUT,

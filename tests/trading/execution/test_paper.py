@@ -1,112 +1,339 @@
-"""The paper broker fills at the opposite quote of a later frame, never more than is quoted."""
+"""The paper broker: what it fills, at which price, how much, when, and what it refuses."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+import msgspec
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from tests.market_factory import DAYS, chain_frame
-from trading.execution.orders import Contract, Order
-from trading.execution.paper import PaperBroker, opposite_quote
-from trading.market.calendar import session_hours
+from journal.payloads.orders import BrokerReport
+from tests.market_factory import EXPIRY, MINUTE_US, chain_frame
+from tests.trading.execution.broker_bed import (
+    HOURS,
+    NOON,
+    STRIKE,
+    contract,
+    frame,
+    order,
+    paper,
+    quotes,
+    show,
+    statuses,
+    trading_day,
+)
+from trading.execution.broker import Moment, SentOrder
+from trading.execution.closing import Close
+from trading.execution.market_quotes import opposite_quote
+from trading.execution.paper import PaperBroker
+from trading.execution.paper_model import BrokerConfiguration, fill_price, is_drawn
 
-NOON = session_hours(DAYS[0]).open_us + 3_600_000_000
-MINUTE = 60_000_000
-STRIKE = 2_530_000
+if TYPE_CHECKING:
+    from trading.execution.broker import Report
 
-
-def contract(right: str = "CE", strike: int = STRIKE) -> Contract:
-    return Contract(underlying="NIFTY", expiry="2026-03-02", strike_paise=strike, right=right)  # type: ignore[arg-type]
-
-
-def order(name: str = "s.5", side: str = "BUY", quantity: int = 65, strike: int = STRIKE) -> Order:
-    return Order(
-        order=name,
-        trade="s.4",
-        contract=contract(strike=strike),
-        side=side,  # type: ignore[arg-type]
-        quantity=quantity,
-        expected_paise=None,
-    )
-
-
-def statuses(reports: list[dict[str, Any]]) -> list[str]:
-    return [report["status"] for report in reports]
+# --- at the market --------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("side", ["BUY", "SELL"])
-def test_a_fill_is_at_the_opposite_quote(side: str) -> None:
-    broker, frame = PaperBroker(gross=True), chain_frame("NIFTY", NOON + MINUTE, 0.12)
-    assert statuses(broker.submit(order(side=side), at=NOON)) == ["ACKED"]
-    (fill,) = broker.match(frame)
-    index = frame.chain[0].strike_paise.index(STRIKE)
-    column = frame.chain[0].call_ask_paise if side == "BUY" else frame.chain[0].call_bid_paise
-    assert fill["status"] == "FILLED"
-    assert fill["price_paise"] == column[index]
-    assert fill["quantity"] == 65
-    assert broker.match(chain_frame("NIFTY", NOON + 2 * MINUTE, 0.12)) == []
+async def test_a_fill_is_at_the_opposite_quote(side: str) -> None:
+    broker, shown = await paper(), frame(1)
+    assert statuses(await broker.submit(order(side=side), at=NOON)) == ["ACKED"]
+    (fill,) = await show(broker, shown)
+    bid, ask = quotes(shown)
+    assert (fill["status"], fill["quantity"], fill["filled"]) == ("FILLED", 65, 65)
+    assert fill["price_paise"] == (ask if side == "BUY" else bid)
+    assert fill["price_basis"] == "QUOTED"
+    assert await show(broker, frame(2)) == []
 
 
-def test_the_frame_it_was_decided_on_cannot_fill_it() -> None:
-    broker, frame = PaperBroker(gross=True), chain_frame("NIFTY", NOON, 0.12)
-    broker.submit(order(), at=NOON)
-    assert broker.match(frame) == []
+async def test_the_frame_it_was_decided_on_cannot_fill_it() -> None:
+    broker = await paper()
+    await broker.submit(order(), at=NOON)
+    assert await show(broker, frame(0)) == []
 
 
-def test_it_never_fills_more_than_is_quoted() -> None:
-    broker = PaperBroker(gross=True)
-    broker.submit(order(quantity=100), at=NOON)
-    fills = []
-    for minute in range(1, 5):
-        fills += broker.match(chain_frame("NIFTY", NOON + minute * MINUTE, 0.12, quantity=40))
-    assert statuses(fills) == ["PARTIALLY_FILLED", "PARTIALLY_FILLED", "FILLED"]
-    assert [fill["quantity"] for fill in fills] == [40, 40, 20]
-    assert len({fill["id"] for fill in fills}) == 3
-
-
-def test_no_quote_no_fill_and_another_underlying_does_not_fill() -> None:
-    broker = PaperBroker(gross=True)
-    broker.submit(order(), at=NOON)
-    hidden = chain_frame("NIFTY", NOON + MINUTE, 0.12, hidden_strikes=(STRIKE,))
-    assert broker.match(hidden) == []
-    assert broker.match(chain_frame("BANKNIFTY", NOON + MINUTE, 0.12)) == []
-    assert statuses(broker.match(chain_frame("NIFTY", NOON + 2 * MINUTE, 0.12))) == ["FILLED"]
+async def test_no_quote_no_fill_and_another_underlying_does_not_fill() -> None:
+    broker = await paper()
+    await broker.submit(order(), at=NOON)
+    hidden = frame(1, hidden_strikes=(STRIKE,))
+    other = chain_frame("BANKNIFTY", NOON + MINUTE_US, 0.12)
+    assert await show(broker, hidden, other) == []
+    assert statuses(await show(broker, frame(2))) == ["FILLED"]
 
 
 def test_a_strike_the_frame_does_not_have_has_no_quote() -> None:
-    frame = chain_frame("NIFTY", NOON, 0.12)
-    assert opposite_quote(frame, contract(strike=1), "BUY") == (None, None)
+    assert opposite_quote(frame(0), contract(strike=1), "BUY") == (None, None)
 
 
-def test_cancel_and_end_of_day_end_an_order_once() -> None:
-    broker = PaperBroker(gross=True)
-    broker.submit(order("s.5"), at=NOON)
-    broker.submit(order("s.6"), at=NOON)
-    assert statuses(broker.cancel("s.5", at=NOON + MINUTE)) == ["CANCELLED"]
-    assert broker.cancel("s.5", at=NOON + MINUTE) == []
-    closing = broker.close_day(at=NOON + 2 * MINUTE)
+# --- depth ----------------------------------------------------------------------------------------
+
+
+async def test_it_never_fills_more_than_is_quoted() -> None:
+    broker = await paper()
+    await broker.submit(order(quantity=100), at=NOON)
+    fills = await show(broker, *[frame(minute, quantity=40) for minute in range(1, 5)])
+    assert statuses(fills) == ["PARTIALLY_FILLED", "PARTIALLY_FILLED", "FILLED"]
+    assert [(fill["quantity"], fill["filled"]) for fill in fills] == [(40, 40), (40, 80), (20, 100)]
+    assert len({fill["id"] for fill in fills}) == 3
+
+
+@given(
+    quantities=st.lists(st.integers(1, 200), min_size=1, max_size=6),
+    quoted=st.integers(1, 300),
+    depth_ppm=st.integers(1, 1_000_000),
+)
+async def test_orders_of_one_frame_share_what_it_quotes(
+    quantities: list[int], quoted: int, depth_ppm: int
+) -> None:
+    broker = await paper(depth_ppm=depth_ppm)
+    for number, quantity in enumerate(quantities):
+        await broker.submit(order(f"s.{number}", quantity=quantity), at=NOON)
+    fills = await show(broker, frame(1, quantity=quoted))
+    filled = sum(fill["quantity"] for fill in fills)
+    allowed = quoted * depth_ppm // 1_000_000
+    assert filled == min(allowed, sum(quantities))
+    oldest = [fill["order"] for fill in fills]
+    assert oldest == sorted(oldest, key=lambda name: int(name[2:])), "the oldest goes first"
+
+
+async def test_the_two_sides_and_two_contracts_share_nothing() -> None:
+    broker = await paper()
+    await broker.submit(order("s.1", side="BUY"), at=NOON)
+    await broker.submit(order("s.2", side="SELL"), at=NOON)
+    await broker.submit(order("s.3", contract=contract(STRIKE + 5_000)), at=NOON)
+    fills = await show(broker, frame(1, quantity=65))
+    assert statuses(fills) == ["FILLED"] * 3
+
+
+# --- limits ---------------------------------------------------------------------------------------
+
+
+@given(
+    side=st.sampled_from(["BUY", "SELL"]),
+    limit=st.integers(1, 60).map(lambda ticks: 5 * ticks),
+    expected=st.integers(1, 60).map(lambda ticks: 5 * ticks),
+    bid=st.integers(1, 50).map(lambda ticks: 5 * ticks),
+    spread=st.integers(1, 10).map(lambda ticks: 5 * ticks),
+    ticks=st.integers(0, 5),
+    share_ppm=st.integers(0, 2_000_000),
+)
+def test_a_fill_is_never_beyond_the_limit_nor_better_than_the_market(
+    side: str, limit: int, expected: int, bid: int, spread: int, ticks: int, share_ppm: int
+) -> None:
+    model = BrokerConfiguration(slippage_ticks=ticks, slippage_spread_ppm=share_ppm)
+    asked = order(side=side, limit_paise=limit, expected_paise=expected)
+    quote, other = (bid + spread, bid) if side == "BUY" else (bid, bid + spread)
+    price, sign = fill_price(asked, quote, other, model), asked.sign
+    if sign * (quote - limit) > 0:
+        assert price is None, "the opposite quote has not come to the limit"
+        return
+    assert price is not None
+    assert price % 5 == 0
+    assert sign * (price - limit) <= 0
+    assert sign * (price - quote) >= 0
+
+
+async def test_a_limit_rests_until_the_opposite_quote_comes_to_it() -> None:
+    broker, later = await paper(), frame(3, 0.10)
+    ask = quotes(later)[1]
+    before = quotes(frame(1))[1]
+    assert ask < before
+    resting = order(limit_paise=ask + 5, expected_paise=before)
+    await broker.submit(resting, at=NOON)
+    assert await show(broker, frame(1), frame(2)) == []
+    (fill,) = await show(broker, later)
+    assert fill["price_paise"] == ask + 5, "its own price: nobody pays it a better one"
+
+
+# --- slippage -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("side", ["BUY", "SELL"])
+async def test_slippage_is_ticks_and_a_part_of_the_spread_outward(side: str) -> None:
+    broker = await paper(slippage_ticks=2, slippage_spread_ppm=250_000)
+    await broker.submit(order(side=side), at=NOON)
+    shown = frame(1)
+    (fill,) = await show(broker, shown)
+    bid, ask = quotes(shown)  # 10 paise apart: a quarter is 2.5, a tick outward
+    assert fill["price_paise"] == (ask + 15 if side == "BUY" else bid - 15)
+    assert fill["price_basis"] == "MODELLED"
+
+
+def test_a_sale_is_never_below_a_tick() -> None:
+    model = BrokerConfiguration(slippage_ticks=100)
+    assert fill_price(order(side="SELL"), 10, 15, model) == 5
+
+
+# --- latency --------------------------------------------------------------------------------------
+
+
+async def test_an_order_sees_frames_only_once_it_is_with_the_exchange() -> None:
+    broker = await paper(latency_ms=60_000)
+    assert await broker.submit(order(), at=NOON) == []
+    early = chain_frame("NIFTY", NOON + MINUTE_US - 1, 0.12)
+    assert await show(broker, early) == []
+    assert statuses(await show(broker, frame(1))) == ["ACKED", "FILLED"]
+
+
+async def test_a_cancellation_takes_as_long_and_may_come_too_late() -> None:
+    broker = await paper(latency_ms=30_000)
+    await broker.submit(order("s.1"), at=NOON)
+    await broker.submit(order("s.2"), at=NOON)
+    await broker.reports(Moment(NOON + 30_000_000))
+    assert await broker.cancel("s.1", at=NOON + 30_000_000) == []
+    assert await broker.cancel("s.2", at=NOON + 31_000_000) == []
+    assert statuses(await show(broker, frame(1))) == ["CANCELLED", "FILLED"]
+    assert await broker.reports(Moment(NOON + 2 * MINUTE_US)) == []
+
+
+# --- refusals -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("wanted", "at", "code"),
+    [
+        ({"quantity": 1_801}, NOON, "FREEZE_QUANTITY"),
+        ({"contract": contract(STRIKE + 1)}, NOON, "UNKNOWN_CONTRACT"),
+        ({"contract": contract(expiry="2026-03-03")}, NOON, "UNKNOWN_CONTRACT"),
+        ({}, HOURS.close_us, "MARKET_CLOSED"),
+    ],
+)
+async def test_what_is_refused_on_arrival(wanted: dict[str, Any], at: int, code: str) -> None:
+    broker = await paper()
+    (report,) = await broker.submit(order(**wanted), at=at)
+    assert (report["status"], report["reason_code"], report["filled"]) == ("REJECTED", code, 0)
+    assert report["reason"]
+    assert await show(broker, frame(1)) == []
+    assert (await broker.statement(at=at)).orders == ()
+
+
+@pytest.mark.parametrize(("wanted", "at"), [({"quantity": 1_800}, NOON), ({}, HOURS.close_us - 1)])
+async def test_what_is_just_taken(wanted: dict[str, Any], at: int) -> None:
+    broker = await paper()
+    assert statuses(await broker.submit(order(**wanted), at=at)) == ["ACKED"]
+
+
+@pytest.mark.parametrize(("beyond", "status"), [(0, "FILLED"), (5, "REJECTED")])
+async def test_a_limit_outside_the_exchange_s_band_is_refused(beyond: int, status: str) -> None:
+    broker, shown = await paper(), frame(1)
+    limits = trading_day().limits
+    bid = quotes(shown)[0]  # the last price of the factory's frames
+    allowed = bid * limits.band_ppm // 1_000_000
+    if bid <= limits.band_reference_paise:
+        allowed = limits.band_low_paise
+    limit = bid + allowed + beyond
+    await broker.submit(order(limit_paise=limit, expected_paise=None), at=NOON)
+    (report,) = await show(broker, shown)
+    assert report["status"] == status
+    assert report["reason_code"] == ("PRICE_BAND" if status == "REJECTED" else None)
+
+
+async def test_a_share_of_orders_is_refused_the_same_ones_each_time() -> None:
+    names = [f"s.{number}" for number in range(400)]
+
+    async def refused(seed: int) -> list[str]:
+        broker = await paper(reject_ppm=250_000, seed=seed)
+        said = [(await broker.submit(order(name), at=NOON))[0] for name in names]
+        return [report["order"] for report in said if report["status"] == "REJECTED"]
+
+    first = await refused(1)
+    assert first == await refused(1) != await refused(2)
+    assert 70 <= len(first) <= 130
+    assert not any(is_drawn(name, 0, 1) for name in names)
+    assert all(is_drawn(name, 1_000_000, 1) for name in names)
+
+
+# --- the end of a day -----------------------------------------------------------------------------
+
+
+async def test_cancel_and_end_of_day_end_an_order_once() -> None:
+    broker = await paper()
+    await broker.submit(order("s.5"), at=NOON)
+    await broker.submit(order("s.6"), at=NOON)
+    assert statuses(await broker.cancel("s.5", at=NOON + 1)) == ["CANCELLED"]
+    assert await broker.cancel("s.5", at=NOON + 1) == []
+    closing = await broker.reports(Moment(HOURS.close_us, closes={}))
     assert [(report["order"], report["status"]) for report in closing] == [("s.6", "EXPIRED")]
-    assert broker.close_day(at=NOON + 2 * MINUTE) == []
+    assert await broker.reports(Moment(HOURS.close_us, closes={})) == []
 
 
-def test_a_book_restored_from_its_reports_goes_on_the_same() -> None:
-    """After each frame, a broker rebuilt from the log answers the later frames as the first
-    does.
-    """
-    frames = [chain_frame("NIFTY", NOON + m * MINUTE, 0.12, quantity=30) for m in range(1, 6)]
-    first, asked = PaperBroker(gross=True), order(quantity=100)
-    log = [(NOON, report) for report in first.submit(asked, at=NOON)]
-    answers = [first.match(frame) for frame in frames]
-    assert [statuses(answer) for answer in answers[:4]] == [
-        *[["PARTIALLY_FILLED"]] * 3,
-        ["FILLED"],
+async def test_a_close_fills_as_far_as_was_traded_and_as_the_limit_allows() -> None:
+    broker = await paper()
+    closes = {contract(): Close(10_000, 50), contract(STRIKE + 5_000): Close(10_000, 500)}
+    await broker.submit(order("s.1"), at=NOON)
+    far = order("s.2", contract=contract(STRIKE + 5_000), limit_paise=10_000)
+    await broker.submit(far, at=NOON)
+    said = await broker.reports(Moment(HOURS.close_us, closes=closes))
+    assert [(each["order"], each["status"], each["quantity"]) for each in said] == [
+        ("s.1", "PARTIALLY_FILLED", 50),
+        ("s.1", "EXPIRED", 0),
+        ("s.2", "EXPIRED", 0),
     ]
-    for position, frame in enumerate(frames):
-        twin = PaperBroker(gross=True)
-        twin.restore([(asked, NOON, list(log))])
-        assert [twin.match(later) for later in frames[position:]] == answers[position:]
-        log += [(frame.available_at, report) for report in answers[position]]
-        again = PaperBroker(gross=True)
-        again.restore([(asked, NOON, list(log))])
-        assert again.match(frame) == [], "a frame that was used cannot fill twice"
+    assert said[0]["price_basis"] == "MODELLED"
+
+
+async def test_what_expired_is_settled_and_gone_the_next_day() -> None:
+    broker = await paper()
+    await broker.submit(order("s.1"), at=NOON)
+    await show(broker, frame(1))
+    assert [held.units for held in (await broker.statement(at=NOON)).holdings] == [65]
+    await broker.open_day(trading_day(1))
+    assert (await broker.statement(at=NOON)).holdings
+    after = trading_day(1)._replace(date=EXPIRY["NIFTY"].isoformat())
+    await broker.open_day(after)
+    assert (await broker.statement(at=NOON)).holdings, "on its last day it is there"
+    await broker.open_day(after._replace(date="2026-03-03"))
+    assert (await broker.statement(at=NOON)).holdings == ()
+
+
+# --- after a restart ------------------------------------------------------------------------------
+
+MODELS = [{}, {"latency_ms": 45_000}, {"slippage_ticks": 1, "depth_ppm": 500_000, "seed": 3}]
+
+
+@pytest.mark.parametrize("model", MODELS)
+async def test_a_book_restored_from_its_reports_goes_on_the_same(model: dict[str, Any]) -> None:
+    """After each report of each instant, a broker rebuilt from what is logged says the rest."""
+    frames = [frame(minute, quantity=70) for minute in range(1, 8)]
+    asked = [order("s.1", quantity=100), order("s.2", quantity=60), order("s.3", side="SELL")]
+    first = await paper(**model)
+    said = [(NOON, each) for one in asked for each in await first.submit(one, at=NOON)]
+    said += [(frames[0].available_at, each) for each in await show(first, frames[0])]
+    cancelled_at = frames[0].available_at + 1
+    said += [(cancelled_at, each) for each in await first.cancel("s.2", at=cancelled_at)]
+    begun = len(said)
+    for shown in frames[1:]:
+        said += [(shown.available_at, each) for each in await show(first, shown)]
+    for count in range(begun, len(said) + 1):
+        logged, rest = said[:count], [report for _, report in said[count:]]
+        reached = max(logged[-1][0], cancelled_at)
+        twin = PaperBroker(BrokerConfiguration(**model), gross=True)
+        await twin.open_day(trading_day())
+        sent = [
+            SentOrder(
+                each,
+                NOON,
+                NOON + MINUTE_US + 1 if each.order == "s.2" else None,
+                [(at, report) for at, report in logged if report["order"] == each.order],
+            )
+            for each in asked
+        ]
+        await twin.restore(sent, [])
+        left = [shown for shown in frames if shown.available_at >= reached]
+        assert await show(twin, *left) == rest
+        assert await twin.statement(at=NOON) == await first.statement(at=NOON)
+
+
+async def test_every_report_fits_its_payload() -> None:
+    broker = await paper(latency_ms=10, reject_ppm=300_000)
+    said: list[Report] = []
+    for number in range(30):
+        said += await broker.submit(order(f"s.{number}", quantity=65 * (1 + number)), at=NOON)
+    said += await show(broker, frame(1, quantity=130), frame(2, quantity=130))
+    said += await broker.cancel("s.29", at=NOON + 3 * MINUTE_US)
+    said += await broker.reports(Moment(HOURS.close_us, closes={}))
+    for report in said:
+        msgspec.convert(report, BrokerReport, strict=True)
+    assert {"ACKED", "PARTIALLY_FILLED", "FILLED", "REJECTED", "EXPIRED"} <= set(statuses(said))

@@ -33,6 +33,18 @@ if TYPE_CHECKING:
 
 REFUSALS = (ConfigurationError, AddressError, LogError, StoreError, CalendarError, OSError)
 
+# Fields of the broker's configuration that can be asked for, and what they are.
+BROKER_OPTIONS = {
+    "latency_ms": "milliseconds before an order is with the exchange (default 0)",
+    "slippage_ticks": "ticks that a fill at the market is worse than the quote (default 0)",
+    "slippage_spread_ppm": "and millionths of the spread (default 0)",
+    "depth_ppm": "millionths of a quote that may be taken (default all)",
+    "reject_ppm": "millionths of orders that are refused, by a draw (default 0)",
+    "seed": "of that draw (default 0)",
+    "orders_per_second": "orders the broker takes in a second (default 10)",
+    "answer_seconds": "seconds before an order without an answer is asked after (default 30)",
+}
+
 
 class Command(BaseCommand):
     help = (
@@ -54,6 +66,9 @@ class Command(BaseCommand):
             help="cost profile: a broker's name, or gross to take nothing off",
         )
         parser.add_argument("--cost-stress", type=int, choices=(1, 2, 3), help="times every charge")
+        for name, text in BROKER_OPTIONS.items():
+            flag = f"--broker-{name.replace('_', '-')}"
+            parser.add_argument(flag, type=int, metavar="N", help=text)
         parser.add_argument(
             "--speed", type=_speed, default=None, help="times real time, or max (the default)"
         )
@@ -94,6 +109,11 @@ class Command(BaseCommand):
             live=options["live"],
             cadence_seconds=options["cadence"],
             durability=Durability(options["durability"]),
+            broker={
+                name: options[f"broker_{name}"]
+                for name in BROKER_OPTIONS
+                if options[f"broker_{name}"] is not None
+            },
         )
         try:
             outcome = session_run(

@@ -1,0 +1,232 @@
+"""Orders on their way out, and what the broker says on its way in.
+
+An intent is submitted once, after the commit that holds it; its attempt is committed before it is
+sent. No more leave in a second of event time than the broker takes. What is not answered in time
+has an unknown outcome: the broker is asked after it, and it is never sent again.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+
+from trading.engine.orders import (
+    NOT_SENT,
+    order_of_intent,
+    submission_data,
+    withdrawal_data,
+)
+from trading.execution.broker import Moment, UnknownOutcomeError, UnreachableError
+from trading.execution.orders import TERMINAL
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Iterable, Sequence
+
+    from journal.events import Event
+    from trading.engine.resume import Resumption, Submission
+    from trading.execution.broker import Broker, Report
+
+SECOND_US = 1_000_000
+
+
+class Give(Protocol):
+    """Gives the engine one input, and publishes it with what was derived."""
+
+    async def __call__(
+        self,
+        kind: str,
+        ts: int,
+        data: dict[str, Any],
+        *,
+        key: str | None = None,
+        cause: tuple[int, ...] = (),
+    ) -> Event: ...
+
+
+class _Awaited(NamedTuple):
+    """What an answer is awaited to: an order, or its cancellation."""
+
+    order: str
+    cancels: bool
+
+
+class Outbox:
+    """The orders of a session between the engine and its broker.
+
+    `give` takes an input to the engine, `commit` waits until all of it is durable, `now` is event
+    time in µs UTC, `progress` takes a line for people.
+    """
+
+    def __init__(
+        self,
+        broker: Broker,
+        *,
+        give: Give,
+        commit: Callable[[], Awaitable[None]],
+        now: Callable[[], int],
+        progress: Callable[[str], None],
+    ) -> None:
+        self._broker, self._give, self._commit = broker, give, commit
+        self._now, self._progress = now, progress
+        self._intents: deque[Event] = deque()
+        self._submitted: dict[str, int] = {}  # order -> seq of its order.submitted
+        self._awaited: dict[_Awaited, int] = {}  # since when
+        self._sent_at: deque[int] = deque()  # of the last second
+        self._heard: set[str] = set()  # ids of reports
+
+    def note(self, batch: Sequence[Event]) -> None:
+        """Take up the intents among what was derived."""
+        self._intents.extend(event for event in batch if event.kind == "order.intended")
+
+    async def take_up(self, resumption: Resumption) -> None:
+        """Go on where a log left off: ask after what was sent and not answered, then send what
+        never left.
+        """
+        self._intents.clear()
+        for each in resumption.submissions:
+            if each.submitted is not None:
+                self._remember(each, each.submitted)
+        for awaited in list(self._awaited):
+            await self._ask_after(awaited)
+        self._intents.extend(resumption.unsubmitted())
+        await self.send()
+
+    async def send(self, *, paced: bool = True) -> None:
+        """Submit what is intended, in order, as far as the broker takes it now; answers may intend
+        more. What is cancelled before it left never leaves.
+        """
+        await self._withdraw()
+        while self._intents and (not paced or self._room()):
+            intent = self._next()
+            await self._commit()
+            submitted = await self._give(
+                "order.submitted",
+                self._now(),
+                submission_data(
+                    intent, broker=self._broker.name, algo_id=self._broker.limits.algo_id
+                ),
+                key=intent.data["order"],
+                cause=(intent.seq or 0,),
+            )
+            await self._let_out(intent, submitted)
+            await self._withdraw()
+
+    async def hear(self, moment: Moment) -> None:
+        """Give the engine what the broker says up to an instant, and ask after what it owes."""
+        await self._take(await self._broker.reports(moment), moment.at)
+        overdue = moment.at - self._broker.limits.answer_us
+        for awaited, since in list(self._awaited.items()):
+            if since <= overdue and awaited in self._awaited:
+                await self._ask_after(awaited)
+
+    # --- out ---
+
+    async def _withdraw(self) -> None:
+        """End the orders that wait with their own cancellation behind them."""
+        cancels = {each.data["order"]: each for each in self._intents if _cancels(each)}
+        for intent in [each for each in self._intents if not _cancels(each)]:
+            cancel = cancels.get(intent.data["order"])
+            if cancel is not None:
+                self._intents.remove(intent)
+                self._intents.remove(cancel)
+                await self._give(
+                    "broker.report",
+                    self._now(),
+                    withdrawal_data(intent, broker=self._broker.name),
+                    key=f"{NOT_SENT}-{intent.data['order']}",
+                    cause=(intent.seq or 0, cancel.seq or 0),
+                )
+
+    def _room(self) -> bool:
+        """Whether the broker takes one more now."""
+        since = self._now() - SECOND_US
+        while self._sent_at and self._sent_at[0] <= since:
+            self._sent_at.popleft()
+        return len(self._sent_at) < self._broker.limits.orders_per_second
+
+    def _next(self) -> Event:
+        """The intent that goes first: the oldest, but what reduces risk before what adds to it when
+        not all can go now.
+        """
+        room = self._broker.limits.orders_per_second - len(self._sent_at)
+        chosen = self._intents[0]
+        if len(self._intents) > room:
+            reducing = (each for each in self._intents if each.data["purpose"] != "entry")
+            chosen = next(reducing, chosen)
+        self._intents.remove(chosen)
+        return chosen
+
+    async def _let_out(self, intent: Event, submitted: Event) -> None:
+        """Let an order out of the house, its attempt being durable, and log the answer."""
+        await self._commit()
+        order, cancels = order_of_intent(intent), _cancels(intent)
+        self._sent_at.append(submitted.ts)
+        self._awaited[_Awaited(order.order, cancels)] = submitted.ts
+        if not cancels:
+            self._submitted[order.order] = submitted.seq or 0
+        try:
+            if cancels:
+                reports = await self._broker.cancel(order.order, at=submitted.ts)
+            else:
+                reports = await self._broker.submit(order, at=submitted.ts)
+        except UnknownOutcomeError as error:
+            self._progress(f"{order.order}: outcome unknown ({error})")
+            return
+        await self._take(reports, submitted.ts, cause=submitted.seq, send=False)
+
+    # --- in ---
+
+    async def _take(
+        self, reports: Iterable[Report], ts: int, *, cause: int | None = None, send: bool = True
+    ) -> None:
+        """Log what the broker says; what the engine then intends is sent at once, except from
+        inside of `send`, which goes on by itself.
+        """
+        for report in reports:
+            order = report["order"]
+            caused = cause or self._submitted.get(order)
+            await self._give(
+                "broker.report",
+                ts,
+                report,
+                key=report["id"],
+                cause=() if caused is None else (caused,),
+            )
+            self._answered(report)
+            if send:
+                await self.send()
+
+    def _answered(self, report: Report) -> None:
+        self._heard.add(report["id"])
+        self._awaited.pop(_Awaited(report["order"], cancels=False), None)
+        if report["status"] in TERMINAL:
+            self._awaited.pop(_Awaited(report["order"], cancels=True), None)
+
+    async def _ask_after(self, awaited: _Awaited) -> None:
+        """Ask the broker what became of an order whose answer did not come."""
+        now = self._now()
+        try:
+            reports = await self._broker.look_up(awaited.order, at=now)
+        except UnreachableError as error:
+            self._progress(f"{awaited.order}: the broker cannot be asked ({error})")
+            self._awaited[awaited] = now
+            return
+        self._awaited.pop(awaited, None)
+        if reports is None:
+            self._progress(f"{awaited.order}: {self._broker.name} does not know it")
+            return
+        await self._take([each for each in reports if each["id"] not in self._heard], now)
+
+    def _remember(self, each: Submission, submitted: Event) -> None:
+        """Take up a submission of the log."""
+        order = each.intent.data["order"]
+        self._sent_at.append(submitted.ts)
+        if not each.cancels:
+            self._submitted[order] = submitted.seq or 0
+        if not each.reports:
+            self._awaited[_Awaited(order, each.cancels)] = submitted.ts
+        self._heard.update(report.data["id"] for report in each.reports)
+
+
+def _cancels(intent: Event) -> bool:
+    return bool(intent.data["purpose"] == "cancel")
