@@ -28,7 +28,7 @@ from trading.market.quality import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
 
 class ChainSnapshot(NamedTuple):
@@ -78,7 +78,7 @@ class Assembly:
         self._spot, self._future = ValueWatch("spot"), ValueWatch("future")
         self._vix, self._chain = ValueWatch("vix"), ChainWatch()
         self._future_expiry: str | None = None
-        self._newest_print: Reading | None = None
+        self._newest_print: Print | None = None
         self._prints: dict[str, list[Print]] = {}
         self._traded: set[tuple[str, int]] = set()
         self._flags: set[str] = set()
@@ -116,17 +116,19 @@ class Assembly:
         if not self._vix.take(reading):
             self._flags.add(FLAG_LATE)
 
-    def take_print(self, trade: Print) -> None:
-        """Take a trade; the next frame brings it, once."""
-        if trade.trade_id is not None:
-            if (trade.instrument, trade.trade_id) in self._traded:
-                self._flags.add(FLAG_REPEATED)
-                return
-            self._traded.add((trade.instrument, trade.trade_id))
-        self._prints.setdefault(trade.instrument, []).append(trade)
-        newest = self._newest_print
-        if newest is None or trade.as_of >= newest.as_of:
-            self._newest_print = _reading(trade.price_paise, trade, trade.source)
+    def take_prints(self, trades: Iterable[Print]) -> None:
+        """Take trades in the order they became known; the next frame brings each, once."""
+        for trade in trades:
+            if trade.trade_id is not None:
+                name = (trade.instrument, trade.trade_id)
+                if name in self._traded:
+                    self._flags.add(FLAG_REPEATED)
+                    continue
+                self._traded.add(name)
+            self._prints.setdefault(trade.instrument, []).append(trade)
+            newest = self._newest_print
+            if newest is None or trade.as_of >= newest.as_of:
+                self._newest_print = trade
 
     @property
     def is_due(self) -> bool:
@@ -182,12 +184,16 @@ class Assembly:
         spot, future = _paise(self._spot), _paise(self._future)
         of_spot = self._spot.assess(at_us, halted=halted, beside=self._forward or future)
         of_future = self._future.assess(at_us, halted=halted, beside=self._forward or spot)
+        trade = self._newest_print
         return FrameQuality(
             spot=of_spot,
             future=of_future,
             vix=self._vix.assess(at_us, halted=halted, beside=None),
             prints=print_quality(
-                at_us, self._newest_print, halted=halted, beside=_first(future, spot)
+                at_us,
+                trade and _reading(trade.price_paise, trade, trade.source),
+                halted=halted,
+                beside=_first(future, spot),
             ),
             chain=self._chain.assess(at_us, halted=halted, spot=_if_fresh(of_spot, spot)),
         )
@@ -215,13 +221,8 @@ def _if_fresh(quality: InputQuality, value: int | None) -> int | None:
 
 
 def _print_block(instrument: str, trades: Sequence[Print]) -> PrintBlock:
-    return PrintBlock(
-        instrument=instrument,
-        as_of=tuple(trade.as_of for trade in trades),
-        price_paise=tuple(trade.price_paise for trade in trades),
-        quantity=tuple(_whole(trade.quantity) for trade in trades),
-        aggressor=tuple(trade.aggressor for trade in trades),
-    )
+    as_of, _, _, _, price_paise, quantity, aggressor, _, _ = zip(*trades, strict=True)
+    return PrintBlock(instrument, as_of, price_paise, tuple(map(_whole, quantity)), aggressor)
 
 
 def _whole(quantity: float) -> int | float:

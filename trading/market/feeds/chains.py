@@ -4,6 +4,7 @@ and each expiry's parity forward. A day is converted at once; a single snapshot 
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from datetime import date
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -168,6 +169,7 @@ def _windows(
     }
     frame_of_block = (np.searchsorted(starts, block_starts, side="right") - 1).tolist()
     frame_times = columns["as_of"][starts].tolist()
+    strikes = parity.strike.tolist()
     windows: list[list[_Window]] = [[] for _ in frame_times]
     for frame, (low, high, expiry) in zip(frame_of_block, blocks, strict=True):
         if len(windows[frame]) == expiries or expiry_times[expiry] <= frame_times[frame]:
@@ -175,12 +177,10 @@ def _windows(
         forward = _forward(parity, low, high)
         if forward.forward_paise is None and expiries is not None:
             continue
-        first, past = 0, high - low
+        first, past = low, high
         if forward.forward_paise is not None and strikes_each_side is not None:
-            first, past = _around(parity.strike[low:high], forward.forward_paise, strikes_each_side)
-        windows[frame].append(
-            _Window(low + first, low + past, expiry, expiry_times[expiry], forward)
-        )
+            first, past = _around(strikes, low, high, forward.forward_paise, strikes_each_side)
+        windows[frame].append(_Window(first, past, expiry, expiry_times[expiry], forward))
     return windows
 
 
@@ -212,10 +212,18 @@ def _forward(parity: _Parity, low: int, high: int) -> ParityForward:
     )
 
 
-def _around(strikes: Integers, forward: int, each_side: int) -> tuple[int, int]:
-    """The span of the strike nearest the forward (of two the lower) and `each_side` either side."""
-    nearest = int(np.argmin(np.abs(strikes - forward)))
-    return max(0, nearest - each_side), min(len(strikes), nearest + each_side + 1)
+def _around(
+    strikes: Sequence[int], low: int, high: int, forward: int, each_side: int
+) -> tuple[int, int]:
+    """The rows, of low..high, of the strike nearest the forward (of two the lower) and `each_side`
+    either side. Strikes ascend.
+    """
+    nearest = bisect_left(strikes, forward, low, high)
+    if nearest == high or (
+        nearest > low and forward - strikes[nearest - 1] <= strikes[nearest] - forward
+    ):
+        nearest -= 1
+    return max(low, nearest - each_side), min(high, nearest + each_side + 1)
 
 
 def _shown_legs(columns: Columns, windows: Sequence[Sequence[_Window]]) -> list[tuple[Any, ...]]:
@@ -230,11 +238,16 @@ def _shown_legs(columns: Columns, windows: Sequence[Sequence[_Window]]) -> list[
 
 def _values(name: str, column: np.ndarray[Any, np.dtype[Any]]) -> tuple[Any, ...]:
     """A column as a tuple, None for missing; open interest as an integer where it is one."""
-    if not name.endswith("_oi_contracts"):
-        return tuple(column.tolist())
-    if np.all(column == np.floor(column)):
-        return tuple(column.astype(np.int64).tolist())
-    return tuple(int(v) if v is not None and v.is_integer() else v for v in column.tolist())
+    filled = np.ma.filled(column, 0)
+    if name.endswith("_oi_contracts"):
+        values: list[Any] = filled.astype(np.int64).tolist()
+        for fractional in np.flatnonzero(filled != np.floor(filled)).tolist():
+            values[fractional] = float(filled[fractional])
+    else:
+        values = filled.tolist()
+    for missing in np.flatnonzero(np.ma.getmaskarray(column)).tolist():
+        values[missing] = None
+    return tuple(values)
 
 
 def _starts(columns: Sequence[np.ndarray[Any, np.dtype[Any]]]) -> Integers:

@@ -122,19 +122,18 @@ class LiveAssembly:
         if isinstance(message, ChainMessage):
             known.take_chain(self._snapshot(message, at_us))
         elif isinstance(message, PrintMessage):
-            known.take_print(
-                Print(
-                    message.as_of,
-                    at_us,
-                    message.instrument,
-                    message.trade_id,
-                    message.price_paise,
-                    message.quantity,
-                    message.aggressor,
-                    self._source.digest,
-                    self._cadence_us,
-                )
+            trade = Print(
+                message.as_of,
+                at_us,
+                message.instrument,
+                message.trade_id,
+                message.price_paise,
+                message.quantity,
+                message.aggressor,
+                self._source.digest,
+                self._cadence_us,
             )
+            known.take_prints([trade])
         else:
             bar = Bar(
                 message.as_of,

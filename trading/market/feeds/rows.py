@@ -17,10 +17,13 @@ Row = dict[str, Any]
 
 def as_rows(columns: Columns) -> list[Row]:
     """Columns as rows, None for missing, dates as dates."""
-    if not columns:
-        return []
-    lists = [_plain(column) for column in columns.values()]
-    return [dict(zip(columns, values, strict=True)) for values in zip(*lists, strict=True)]
+    lists = as_lists(columns)
+    return [dict(zip(lists, values, strict=True)) for values in zip(*lists.values(), strict=True)]
+
+
+def as_lists(columns: Columns) -> dict[str, list[Any]]:
+    """Columns as lists of plain values, None for missing, dates as dates."""
+    return {name: _plain(column) for name, column in columns.items()}
 
 
 def by_underlying(rows: Iterable[Row]) -> dict[str, list[Row]]:
