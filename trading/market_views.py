@@ -23,6 +23,7 @@ from trading.market.selectors import (
     import_page,
     market_catalogue,
     rejected_page,
+    turned_away_page,
 )
 from trading.market.store import StoreError
 from trading.market.uncertain import uncertain_figures
@@ -31,6 +32,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from django.http import HttpRequest, HttpResponse, QueryDict
+
+    from trading.market.selectors import RejectedPage, TurnedAwayPage
 
 _UNCERTAIN = (UNCONFIRMED, INFERRED, SINGLE_SOURCE)
 _NUMBER_DIGITS = 9
@@ -67,17 +70,17 @@ def coverage(request: HttpRequest) -> HttpResponse:
 @require_safe
 @role_required()
 def rejections(request: HttpRequest) -> HttpResponse:
-    """Refused rows with their reasons."""
+    """Refused rows with their reasons, or the files that were turned away whole."""
     asked = _Asked(request.GET)
+    of = asked.choice("of", ("", "files"))
     reason, digest, skip = asked.text("reason"), asked.text("file"), asked.number("skip")
-    return _page(
-        request,
-        "rejections",
-        asked,
-        lambda: rejected_page(root=_root(), reason=reason, digest=digest, skip=skip),
-        reason=reason,
-        digest=digest,
-    )
+
+    def read() -> RejectedPage | TurnedAwayPage:
+        if of == "files":
+            return turned_away_page(root=_root(), skip=skip)
+        return rejected_page(root=_root(), reason=reason, digest=digest, skip=skip)
+
+    return _page(request, "rejections", asked, read, of=of, reason=reason, digest=digest)
 
 
 @require_safe

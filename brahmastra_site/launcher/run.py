@@ -20,6 +20,8 @@ from brahmastra_site.launcher.servers import open_lock, run_directory, servers
 from brahmastra_site.launcher.supervisor import Supervisor, how_it_ended
 from journal.log.lookup import last_kind
 from journal.log.session import session_directory
+from trading.market.categories import BY_NAME
+from trading.market.store import MarketStore, StoreError
 
 if TYPE_CHECKING:
     import subprocess
@@ -155,7 +157,7 @@ def _run_house(
     progress.step("Collecting the static files")
     step.run("static", "manage.py", "collectstatic", "--noinput", "--verbosity=1")
     progress.step("Looking for market data")
-    if (var_dir / "market" / "catalogue.json").exists():
+    if holds_market_data(var_dir):
         step.run("market", "manage.py", "market", "import", "--reference")
     else:
         say("      There is none: making a synthetic day")
@@ -179,6 +181,15 @@ def _run_house(
     finally:
         say("Stopping")
         house.stop()
+
+
+def holds_market_data(var_dir: Path) -> bool:
+    """Tell whether the market store holds anything but tables of dated figures."""
+    try:
+        entries = MarketStore(var_dir / "market").catalogue().entries
+    except StoreError as error:
+        raise LauncherError(str(error)) from None
+    return any(not BY_NAME[entry.category].is_dated_table for entry in entries)
 
 
 def is_finished(directory: Path) -> bool:

@@ -8,6 +8,7 @@ import socket
 import subprocess
 import sys
 import time
+from datetime import date
 from typing import TYPE_CHECKING
 from urllib.request import urlopen
 
@@ -19,6 +20,7 @@ from brahmastra_site.launcher.errors import LauncherError
 from brahmastra_site.launcher.programmes import Programme
 from brahmastra_site.launcher.run import (
     chosen_port,
+    holds_market_data,
     is_finished,
     refuse_full_disk,
     refuse_taken_port,
@@ -26,6 +28,8 @@ from brahmastra_site.launcher.run import (
 from brahmastra_site.launcher.supervisor import Supervisor
 from tests.bed import free_port
 from tests.journal.log_bed import open_log, session_closed, signals
+from tests.market_rows import at, chain_rows, store_rows
+from trading.market.services import market_import
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -96,6 +100,17 @@ def test_the_command_refuses_a_taken_port_in_one_line(tmp_path: Path) -> None:
     assert ended.stderr.count("\n") == 1
     assert f"port {environment['PORT']} cannot be used" in ended.stderr
     assert not (tmp_path / "postgres").exists()
+
+
+def test_tables_of_figures_are_no_market_data(tmp_path: Path) -> None:
+    assert not holds_market_data(tmp_path)
+    market_import(root=tmp_path / "market", with_shipped=True)
+    assert not holds_market_data(tmp_path)
+    store_rows(tmp_path / "market", "chain_snapshots", chain_rows(at(date(2026, 2, 20), "10:00")))
+    assert holds_market_data(tmp_path)
+    (tmp_path / "market" / "catalogue.json").write_text("{")
+    with pytest.raises(LauncherError, match="unreadable market catalogue"):
+        holds_market_data(tmp_path)
 
 
 def test_a_log_is_finished_when_it_says_so(tmp_path: Path) -> None:

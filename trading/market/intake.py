@@ -15,7 +15,7 @@ from trading.market import store as market_store
 from trading.market.importers import ImportRefusedError, skipped
 from trading.market.importers.head import open_sources
 from trading.market.importers.registry import importer_for
-from trading.market.store import Catalogue, StoredSource
+from trading.market.store import Catalogue, StoredSource, TurnedAway
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
@@ -109,6 +109,7 @@ class Intake:
         self._given = given
         self._dry_run = dry_run
         self.made: list[Import] = []
+        self.turned_away: list[TurnedAway] = []
 
     def take(
         self,
@@ -116,7 +117,7 @@ class Intake:
         files: Sequence[FoundFile],
         progress: Progress = UNHEARD,
     ) -> list[ImportOutcome]:
-        """What came of each file, and in `made` what is to be listed.
+        """What came of each file, and in `made` and `turned_away` what is to be listed.
 
         Raises ImportRefusedError when a file that was named cannot be imported.
         """
@@ -136,7 +137,7 @@ class Intake:
 
     def _file(self, catalogue: Catalogue, found: FoundFile) -> list[ImportOutcome]:
         """Take a file, all of it or nothing."""
-        before = len(self.made)
+        before, away_before = len(self.made), len(self.turned_away)
         try:
             return [
                 self._source(catalogue, found, source)
@@ -148,17 +149,23 @@ class Intake:
             if found.named:
                 raise
             del self.made[before:]
-            reason = str(error).removeprefix(f"{found.path}: ")
-            return [ImportOutcome(str(found.path), "", REFUSED, _NOTHING, reason=reason)]
+            del self.turned_away[away_before:]
+            reason = self._without_places(str(error).removeprefix(f"{found.path}: "), found.path)
+            digest = _digest_or_none(found.path)
+            self._turn_away(catalogue, TurnedAway(found.path.name, digest, REFUSED, reason))
+            return [ImportOutcome(str(found.path), digest, REFUSED, _NOTHING, reason=reason)]
 
     def _source(self, catalogue: Catalogue, found: FoundFile, source: SourceFile) -> ImportOutcome:
         importer = importer_for(source.head, self._given)
         if importer is None:
             if found.named:
                 raise ImportRefusedError(f"{source.label}: {_unknown(source)}")
-            return ImportOutcome(
-                source.label, source.digest, SKIPPED, _NOTHING, reason=_unknown(source)
+            reason = _unknown(source)
+            self._turn_away(
+                catalogue,
+                TurnedAway(source.path.name, source.digest, SKIPPED, reason, source.member),
             )
+            return ImportOutcome(source.label, source.digest, SKIPPED, _NOTHING, reason=reason)
         stored = _stored_source(importer, source)
         listed = Catalogue(imports=(*catalogue.imports, *self.made))
         known = listed.find(stored, importer.NAME, importer.VERSION)
@@ -168,6 +175,16 @@ class Intake:
             )
         status, counts = self._stage(catalogue, importer, source, stored)
         return ImportOutcome(source.label, source.digest, status, counts, importer.NAME)
+
+    def _without_places(self, reason: str, path: Path) -> str:
+        """A reason without where the file lies or was unpacked: the same wherever it is met."""
+        return reason.replace(f"{path.parent}/", "").replace(f"{self._scratch}/", "")
+
+    def _turn_away(self, catalogue: Catalogue, file: TurnedAway) -> None:
+        """Remember a file, unless it was turned away for this reason before."""
+        listed = (*catalogue.turned_away, *self.turned_away)
+        if file.identity not in {other.identity for other in listed}:
+            self.turned_away.append(file)
 
     def _stage(
         self, catalogue: Catalogue, importer: Importer, source: SourceFile, stored: StoredSource
@@ -198,6 +215,14 @@ class Intake:
         )
         self.made.append(made)
         return IMPORTED, counts
+
+
+def _digest_or_none(path: Path) -> str:
+    """The digest of a file's bytes; the empty text where they cannot be read."""
+    try:
+        return market_store.file_digest(path)
+    except OSError:
+        return ""
 
 
 def _stored_source(importer: Importer, source: SourceFile) -> StoredSource:

@@ -142,12 +142,27 @@ class HeldCategory(msgspec.Struct, frozen=True):
         return tuple(dict.fromkeys(source.name for source in self.sources))
 
 
+class TurnedAwayFile(msgspec.Struct, frozen=True):
+    """A file of which nothing was taken, and why; `taken_in` is the generation of an import that
+    took it since.
+    """
+
+    file: str
+    digest: str
+    status: str
+    reason: str
+    generation: int
+    at_us: int | None
+    taken_in: int | None
+
+
 class MarketCatalogue(msgspec.Struct, frozen=True):
     """Every category, in the order of docs/market.md, with what is held of it."""
 
     root: str
     generation: int
     categories: tuple[HeldCategory, ...]
+    turned_away: tuple[TurnedAwayFile, ...]
 
     @property
     def held(self) -> tuple[HeldCategory, ...]:
@@ -190,7 +205,25 @@ def market_catalogue(*, root: Path, now_us: int, generation: int | None = None) 
         )
         for category in CATEGORIES
     )
-    return MarketCatalogue(str(root), catalogue.generation, held)
+    return MarketCatalogue(str(root), catalogue.generation, held, _turned_away(catalogue))
+
+
+def _turned_away(catalogue: Catalogue) -> tuple[TurnedAwayFile, ...]:
+    """The files turned away, the newest first."""
+    taken = {(made.source.digest, made.source.member): made for made in catalogue.imports}
+    return tuple(
+        TurnedAwayFile(
+            file=file.label,
+            digest=file.digest,
+            status=file.status,
+            reason=file.reason,
+            generation=file.generation,
+            at_us=file.at_us,
+            taken_in=since.generation if since and since.generation > file.generation else None,
+        )
+        for file in reversed(catalogue.turned_away)
+        for since in (taken.get((file.digest, file.member)),)
+    )
 
 
 def _held(
@@ -446,9 +479,26 @@ class ImportPage(msgspec.Struct, frozen=True):
     names: tuple[str, ...]
 
 
+class TurnedAwayPage(msgspec.Struct, frozen=True):
+    """A page of files turned away, newest first: `skip` before it, `total` in all, and how many
+    rows of other files were refused.
+    """
+
+    generation: int
+    rows: tuple[TurnedAwayFile, ...]
+    skip: int
+    total: int
+    refused_rows: int
+
+    @property
+    def turned_away(self) -> int:
+        """How many files were turned away."""
+        return self.total
+
+
 class RejectedPage(msgspec.Struct, frozen=True):
-    """A page of refused rows, newest import first: `skip` before it, `total` that match, and of
-    every reason and every file how many there are.
+    """A page of refused rows, newest import first: `skip` before it, `total` that match, of every
+    reason and every file how many there are, and how many files were turned away whole.
     """
 
     generation: int
@@ -457,6 +507,12 @@ class RejectedPage(msgspec.Struct, frozen=True):
     total: int
     reasons: dict[str, int]
     files: tuple[tuple[str, str, int], ...]
+    turned_away: int
+
+    @property
+    def refused_rows(self) -> int:
+        """How many rows of all files were refused."""
+        return sum(rows for _, _, rows in self.files)
 
 
 def import_page(*, root: Path, name: str = "", skip: int = 0) -> ImportPage:
@@ -489,6 +545,20 @@ def rejected_page(*, root: Path, reason: str = "", digest: str = "", skip: int =
         files=tuple(
             (made.source.label, made.source.digest, rejected_count(made, "")) for made in refused
         ),
+        turned_away=len(catalogue.turned_away),
+    )
+
+
+def turned_away_page(*, root: Path, skip: int = 0) -> TurnedAwayPage:
+    """Files that were skipped or refused whole, with their reasons."""
+    catalogue = MarketStore(root).catalogue()
+    files = _turned_away(catalogue)
+    return TurnedAwayPage(
+        generation=catalogue.generation,
+        rows=files[skip : skip + PAGE_ROWS],
+        skip=skip,
+        total=len(files),
+        refused_rows=sum(rejected_count(made, "") for made in catalogue.imports),
     )
 
 

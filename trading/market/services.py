@@ -44,11 +44,12 @@ def market_import(
 
     Everything is read and judged before anything is listed. When a file that was named cannot be
     imported (ImportRefusedError), nothing is; one met in a directory is skipped when no importer
-    knows it, and refused with a reason when it is damaged or contradicts the store. A file imported
-    before changes nothing. `with_shipped` brings in the tables shipped with the program first,
-    where the store has none or another edition of them. `known_at_us` says when files that do not
-    say it themselves were known; `column_map` is a TOML map of columns, asked before every
-    importer; `now_us` is written down as the time of the import; `progress` is told how far it is.
+    knows it, and refused with a reason when it is damaged or contradicts the store, and either way
+    listed as turned away. A file imported or turned away before changes nothing. `with_shipped`
+    brings in the tables shipped with the program first, where the store has none or another edition
+    of them. `known_at_us` says when files that do not say it themselves were known; `column_map` is
+    a TOML map of columns, asked before every importer; `now_us` is written down as the time of the
+    import; `progress` is told how far it is.
     """
     files = _files(paths, known_at_us)
     given = None if column_map is None else MappedImporter(read_map(column_map))
@@ -67,8 +68,10 @@ def market_import(
             return ImportReport(catalogue.generation, tuple(take(intake, catalogue)))
         with store.exclusive() as catalogue:
             outcomes = take(intake, catalogue)
-            if intake.made:
-                catalogue = store.publish(catalogue, intake.made, now_us=now_us)
+            if intake.made or intake.turned_away:
+                catalogue = store.publish(
+                    catalogue, intake.made, turned_away=intake.turned_away, now_us=now_us
+                )
         return ImportReport(catalogue.generation, tuple(outcomes))
 
 

@@ -173,6 +173,30 @@ class Import(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
         return (*accepted, self.rejected) if self.rejected else accepted
 
 
+class TurnedAway(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A file (or one of those packed in it) of which nothing was taken: skipped because nobody
+    knows it, or refused whole. `digest` is that of its bytes, empty where they could not be read.
+    """
+
+    file: str
+    digest: str
+    status: str
+    reason: str
+    member: str = ""
+    generation: int = 0
+    at_us: int | None = None
+
+    @property
+    def label(self) -> str:
+        """What a person calls it: the file, and which of a zip's."""
+        return f"{self.file}/{self.member}" if self.member else self.file
+
+    @property
+    def identity(self) -> tuple[str, str, str, str]:
+        """What was turned away and why, whatever the file was called: listed once."""
+        return (self.digest or self.file, self.member, self.status, self.reason)
+
+
 class Entry(NamedTuple):
     """One category of one import."""
 
@@ -187,10 +211,13 @@ class Entry(NamedTuple):
 
 
 class Catalogue(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """The imports of one generation, in the order they were added."""
+    """The imports of one generation, and the files it turned away, each in the order they were
+    added.
+    """
 
     generation: int = 0
     imports: tuple[Import, ...] = ()
+    turned_away: tuple[TurnedAway, ...] = ()
 
     @property
     def current(self) -> tuple[Import, ...]:
@@ -215,6 +242,7 @@ class Catalogue(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
                 for made in self.imports
                 if made.generation <= generation
             ),
+            tuple(file for file in self.turned_away if file.generation <= generation),
         )
 
     def find(self, source: StoredSource, importer: str, importer_version: int) -> Import | None:
@@ -344,10 +372,15 @@ class MarketStore:
         return stored
 
     def publish(
-        self, catalogue: Catalogue, imports: Sequence[Import], *, now_us: int | None = None
+        self,
+        catalogue: Catalogue,
+        imports: Sequence[Import],
+        *,
+        turned_away: Sequence[TurnedAway] = (),
+        now_us: int | None = None,
     ) -> Catalogue:
-        """List new imports as one generation, made at `now_us`; call it inside `exclusive`, with
-        the catalogue that gave.
+        """List new imports, and files turned away, as one generation, made at `now_us`; call it
+        inside `exclusive`, with the catalogue that gave.
 
         An import takes the place of one its importer made of the same source in an earlier version.
         An edition of a table supersedes the one before it, which stays listed as history.
@@ -364,7 +397,15 @@ class MarketStore:
             for made in listed[: len(catalogue.imports)]
             if made.superseded_in is not None or made.identity not in replaced
         ]
-        following = Catalogue(generation, (*kept, *listed[len(catalogue.imports) :]))
+        away = [
+            msgspec.structs.replace(file, generation=generation, at_us=now_us)
+            for file in turned_away
+        ]
+        following = Catalogue(
+            generation,
+            (*kept, *listed[len(catalogue.imports) :]),
+            (*catalogue.turned_away, *away),
+        )
         text = msgspec.json.format(msgspec.json.encode(following, order="sorted"), indent=1)
         handle, name = tempfile.mkstemp(prefix=".writing-", dir=self.root)
         temporary = Path(name)

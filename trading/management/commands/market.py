@@ -139,6 +139,12 @@ class Command(BaseCommand):
                 self.stdout.write(
                     f"  {mark}{source.name}: {source.file}, {source.rows} rows, {source.digest}"
                 )
+        for file in catalogue.turned_away:
+            since = f", taken in generation {file.taken_in}" if file.taken_in else ""
+            self.stdout.write(
+                f"{file.status}: {file.file}, {file.reason}, {file.digest}, "
+                f"generation {file.generation}{since}"
+            )
         self.stdout.write(f"generation {catalogue.generation}")
 
     def _show_report(self, report: ImportReport) -> None:
