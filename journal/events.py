@@ -35,6 +35,7 @@ DERIVED_KINDS = frozenset(
         "signal.emitted",
         "gate.decided",
         "order.intended",
+        "report.set_aside",
         "position.changed",
         "limits.changed",
         "breaker.changed",

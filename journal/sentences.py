@@ -173,6 +173,11 @@ def _gates(data: Data) -> str:
     return f"{action} blocked by gate {decided_by} {gate.get('name', '')}".rstrip() + _because(gate)
 
 
+def _set_aside(data: Data) -> str:
+    told = f"{data.get('status')} set aside, {data.get('verdict')}{_because(data)}"
+    return f"{told}; nothing is entered" if data.get("blocks") else told
+
+
 def _position(data: Data) -> str:
     before, now = data.get("before"), data.get("state")
     told = f"{now}" if before in (None, now) else f"{before} → {now}"
@@ -233,6 +238,7 @@ _TELLERS: dict[str, Callable[[Data], str]] = {
     "operator.command": _command,
     "order.submitted": _submitted,
     "broker.report": _report,
+    "report.set_aside": _set_aside,
     "session.ended": _session_ended,
     "surface.fitted": _surface,
     "features.computed": _features,

@@ -44,6 +44,7 @@ STAGES = {
     "order.intended": "ORDER",
     "order.submitted": "SUBMITTED",
     "broker.report": "REPORT",
+    "report.set_aside": "SET ASIDE",
     "position.changed": "POSITION",
     "portfolio.snapshot": "PORTFOLIO",
     "limits.changed": "LIMITS",

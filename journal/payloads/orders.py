@@ -127,3 +127,30 @@ class BrokerReport(Shape, frozen=True):
             raise ValueError("`filled` counts the units of this report too")
         if (self.charges_paise is None) != (self.charges_reason is not None):
             raise ValueError("`charges_reason` is there when `charges_paise` is null, only then")
+
+
+@payload_of("report.set_aside", key=attrgetter("order"), key_text="`order`")
+class ReportSetAside(Shape, frozen=True):
+    """A broker's report that the book does not take.
+
+    report: id of the report.
+    order: id of the order it names.
+    broker: name of the broker.
+    status: what it says of the order.
+    quantity: units it says were filled.
+    price_paise: at which price, paise; null when it is no fill.
+    verdict: `DUPLICATE` came already, `UNKNOWN_ORDER` of an order that the book does not have,
+        `OVERFILL` more than was ordered, `AFTER_END` of an order that is over.
+    reason: why, in words.
+    blocks: whether nothing is entered until book and broker have been reconciled.
+    """
+
+    report: Text
+    order: Text
+    broker: Text
+    status: ReportStatus
+    quantity: Count
+    price_paise: Positive | None
+    verdict: Literal["DUPLICATE", "UNKNOWN_ORDER", "OVERFILL", "AFTER_END"]
+    reason: Text
+    blocks: bool

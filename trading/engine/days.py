@@ -53,6 +53,7 @@ def on_day_opened(step: Step) -> None:
         tariff=data["rates"]["tariff"],
     )
     _open_risk(step)
+    step.state.orders = {}  # they were valid for their day
     step.state.snapshot_minute = -1
     for name, seen in step.state.underlyings.items():
         if seen.halted:  # a halt ends with its day

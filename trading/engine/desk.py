@@ -102,6 +102,8 @@ def _flags(step: Step, strategy: str) -> tuple[str, ...]:
     risk = step.state.risk
     kills = (step.state.kill, step.state.strategy_kills.get(strategy))
     found = [f"set by {kill.actor}: {kill.reason}" for kill in kills if kill is not None]
+    if step.state.reconciliation.doubt is not None:
+        found = [*found, f"book and broker differ: {step.state.reconciliation.doubt}"]
     if strategy in risk.disabled:
         found = [*found, risk.disabled[strategy]]
     return (*found, *flags(risk.breakers, trades_open=len(step.state.trades)))

@@ -8,19 +8,33 @@ from trading.engine.breakers import watch_report
 from trading.engine.charging import charge_fill
 from trading.engine.exits import propose_exits
 from trading.engine.lifecycle import emit_position, move, settle
+from trading.engine.orders import NOT_SENT
+from trading.engine.report_intake import book_order, take_report
 from trading.engine.step import EngineError, Step
 from trading.execution.orders import FILLS, OPPOSITE, TERMINAL
 from trading.execution.positions import Leg, State, Trade
 
 
 def on_order_submitted(step: Step) -> None:
-    """The attempt is on record; nothing moves before the broker reports."""
-    _trade_of(step, step.event.data["order"])
+    """The attempt is on record; nothing moves before the broker reports. A cancellation may find
+    that its order has ended meanwhile.
+    """
+    data = step.event.data
+    if data["purpose"] != "cancel":
+        book_order(step, _trade_of(step, data["order"]))
 
 
 def on_broker_report(step: Step) -> None:
-    """Apply a report to its leg and move the trade along."""
-    report = step.event.data
+    """Move a trade along on what the book takes of a report."""
+    # An order that never left the house is not in the book; that is the house's own word.
+    never_left = step.event.data["reason_code"] == NOT_SENT
+    for report in [step.event.data] if never_left else take_report(step):
+        apply_report(step, report)
+    propose_exits(step)
+
+
+def apply_report(step: Step, report: dict[str, Any]) -> None:
+    """Apply a report to its leg and move its trade along."""
     trade = _trade_of(step, report["order"])
     leg, entry = trade.leg_of_order(report["order"])
     if trade.state is None:
@@ -35,7 +49,6 @@ def on_broker_report(step: Step) -> None:
         emit_position(step, trade, before=trade.state, reason=report["status"])
     watch_report(step, report, leg.side if entry else OPPOSITE[leg.side])
     settle(step, trade, report)
-    propose_exits(step)
 
 
 def _trade_of(step: Step, order: str) -> Trade:

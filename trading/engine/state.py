@@ -13,6 +13,7 @@ import msgspec
 
 from journal.log.canonical import canonical_bytes
 from trading.costs.fees import Fees
+from trading.execution.booked import BookedOrder, Reconciliation
 from trading.execution.positions import Trade
 from trading.features.window import FloatWindow
 from trading.risk.breakers import Breaker, Outcome
@@ -169,6 +170,8 @@ class EngineState(msgspec.Struct):
     strategy_kills: dict[str, Kill] = {}
     underlyings: dict[str, UnderlyingState] = {}
     trades: dict[str, Trade] = {}  # not yet archived, by id
+    orders: dict[str, BookedOrder] = {}  # of the day, by id
+    reconciliation: Reconciliation = msgspec.field(default_factory=Reconciliation)
     realised_paise: int = 0
     risk: RiskState = msgspec.field(default_factory=RiskState)
     fees_today: Fees = msgspec.field(default_factory=Fees)

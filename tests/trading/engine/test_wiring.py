@@ -65,6 +65,8 @@ EXCLUDED: dict[str, str] = {
     "trading.engine.frames:on_market_status": f"{_INPUT}; what it stops, gate 3 and the exits say",
     "trading.engine.frames:thaw": f"{_INPUT}: trading goes on, or another day opens",
     "trading.engine.reports:on_order_submitted": f"{_INPUT}; nothing moves before a report",
+    "trading.engine.report_intake:book_order": f"{_INPUT}: an order is in the book",
+    "trading.engine.report_intake:doubt": "a report.set_aside has just said why; paper gives none",
     "trading.engine.engine:Engine.restore": "the dump is in day.opened, with its digest",
     "trading.engine.engine:Engine._take_opening": f"{_INPUT}: the configuration is in it",
     "trading.engine.runner:SessionRunner._run": "opens the log before anything can be in it",
@@ -91,6 +93,7 @@ EXCLUDED: dict[str, str] = {
     "input:session.opened": _INPUT,
     "input:day.opened": _INPUT,
     "input:market.status": _INPUT,
+    "input:order.submitted": _INPUT,
     "input:broker.report": f"{_INPUT}: the end of one leg's order while another still works",
 }
 
