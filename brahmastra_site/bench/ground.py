@@ -81,3 +81,15 @@ def seconds(work: Callable[[], object], *, times: int = 3) -> float:
         work()
         best = min(best, time.perf_counter() - started)
     return best
+
+
+def cpu_seconds(work: Callable[[], object], *, times: int = 3) -> float:
+    """Return the least processor time, every thread's, of several runs of `work`: unlike the time
+    on the wall it does not ask who else uses the machine.
+    """
+    best = float("inf")
+    for _ in range(times):
+        started = time.process_time()
+        work()
+        best = min(best, time.process_time() - started)
+    return best
