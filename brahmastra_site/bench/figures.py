@@ -37,8 +37,12 @@ from brahmastra_site.bench.mirror_figures import (
 )
 from brahmastra_site.bench.risk_figures import deciding
 from brahmastra_site.bench.surface_figures import (
+    fitting_beside_andreasen_huge,
+    fitting_beside_arbitragerepair,
     fitting_beside_cvxpy,
+    fitting_beside_svi,
     fitting_eight_expiries,
+    fitting_for_the_market,
     fitting_four_expiries,
 )
 from brahmastra_site.bench.synthetic_figures import making_a_market
@@ -255,5 +259,9 @@ FIGURES = (
     deciding,
     fitting_four_expiries,
     fitting_eight_expiries,
+    fitting_for_the_market,
     fitting_beside_cvxpy,
+    fitting_beside_svi,
+    fitting_beside_andreasen_huge,
+    fitting_beside_arbitragerepair,
 )

@@ -93,7 +93,7 @@ _FAR_BELOW = (
 )
 
 
-def _polynomial(coefficients: tuple[float, ...], x: Array) -> Array:
+def polynomial(coefficients: tuple[float, ...], x: Array) -> Array:
     """Horner's rule, the highest power first."""
     total = coefficients[0] * x + coefficients[1]
     for coefficient in coefficients[2:]:
@@ -111,7 +111,7 @@ def exponential(x: Array) -> Array:
     low = count * _LOG2_LOW
     r = high - low
     square = r * r
-    c = r - square * _polynomial(_EXP, square)
+    c = r - square * polynomial(_EXP, square)
     mantissa = 1.0 - ((low - (r * c) / (2.0 - c)) - high)
     # In two steps: 2**count alone may be too small for a double when the product is not.
     half = np.trunc(count * 0.5)
@@ -129,7 +129,7 @@ def logarithm(x: Array) -> Array:
     s = f / (2.0 + f)
     z = s * s
     w = z * z
-    remainder = w * _polynomial(_LOG_EVEN, w) + z * _polynomial(_LOG_ODD, w)
+    remainder = w * polynomial(_LOG_EVEN, w) + z * polynomial(_LOG_ODD, w)
     half_square = 0.5 * f * f
     return count * _LOG2_HIGH - (
         (half_square - (s * (half_square + remainder) + count * _LOG2_LOW)) - f
@@ -144,7 +144,7 @@ def log_ratio(above: Array, below: Array) -> Array:
     s = (above - below) / (above + below)
     z = s * s
     w = z * z
-    series = w * _polynomial(_LOG_EVEN, w) + z * _polynomial(_LOG_ODD, w)
+    series = w * polynomial(_LOG_EVEN, w) + z * polynomial(_LOG_ODD, w)
     near = np.abs(s) < 0.1
     return np.where(near, s * (2.0 + series), logarithm(np.where(near, 1.0, above / below)))
 
@@ -165,17 +165,17 @@ def scaled_erfc(y: Array) -> Array:
 
 def _near(y: Array) -> Array:
     square = y * y
-    erf = y * _polynomial(_ERF_ABOVE, square) / _polynomial(_ERF_BELOW, square)
+    erf = y * polynomial(_ERF_ABOVE, square) / polynomial(_ERF_BELOW, square)
     return (1.0 - erf) * exponential(square)
 
 
 def _middle(y: Array) -> Array:
-    return _polynomial(_MIDDLE_ABOVE, y) / _polynomial(_MIDDLE_BELOW, y)
+    return polynomial(_MIDDLE_ABOVE, y) / polynomial(_MIDDLE_BELOW, y)
 
 
 def _far(y: Array) -> Array:
     inverse = 1.0 / y / y
-    correction = inverse * _polynomial(_FAR_ABOVE, inverse) / _polynomial(_FAR_BELOW, inverse)
+    correction = inverse * polynomial(_FAR_ABOVE, inverse) / polynomial(_FAR_BELOW, inverse)
     return (_ONE_OVER_SQRT_PI - correction) / y
 
 

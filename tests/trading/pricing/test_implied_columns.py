@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from vollib.black.implied_volatility import implied_volatility as vollib_implied
 
+from trading.pricing import implied_columns
 from trading.pricing.black import VolatilityStatus, implied_volatility
 from trading.pricing.black_columns import normalised_value, values
 from trading.pricing.implied_columns import (
@@ -114,3 +115,24 @@ def test_arguments_broadcast() -> None:
         np.full(1, 15.0), np.full(1, 100.0), strikes, np.ones(1), np.array([True])
     )
     assert solved.value.shape == solved.code.shape == (2, 3)
+
+
+@pytest.mark.parametrize("deviation", [1e-4, 0.003, 0.02, 0.08])
+def test_two_steps_are_enough_where_options_are_traded(
+    deviation: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """From the closed form of the normal law: one value at the inflection, one at the start, one to
+    see that the step from there has arrived.
+    """
+    distance = np.linspace(0.0, 6.0, 41) * deviation
+    goal = normalised_value(distance, np.full(41, deviation))
+    asked: list[int] = []
+
+    def counted(x: np.ndarray, s: np.ndarray) -> np.ndarray:
+        asked.append(x.size)
+        return normalised_value(x, s)
+
+    monkeypatch.setattr(implied_columns, "normalised_value", counted)
+    found = implied_deviations(goal, distance)
+    assert np.max(np.abs(found / deviation - 1.0)) < 1e-13 / deviation**0.5
+    assert len(asked) <= 4
