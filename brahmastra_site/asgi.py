@@ -14,7 +14,10 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "brahmastra_site.settings")
 # Django must be set up before a consumer, which imports models, is imported.
 _pages = get_asgi_application()
 
+from brahmastra_site.warmth import prepare_pages  # noqa: E402
 from journal.routing import websocket_urlpatterns  # noqa: E402
+
+prepare_pages()
 
 application = ProtocolTypeRouter(
     {
