@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 # Name, address, the key after `g`. A room is listed when its address exists.
 ROOMS = (
     ("Signals", "trading:signals", "s"),
+    ("Risk", "trading:risk", "k"),
     ("Surface", "trading:surface", "u"),
     ("Replay", "replay:runs", "r"),
     ("Journal", "journal:sessions", "j"),

@@ -6,37 +6,88 @@ number no other test reaches.
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import psycopg
 
 from journal.log.session import sessions_directory
-from tests.market_factory import DAYS, Rig
+from journal.spool import Command, write_command
+from tests.market_factory import DAYS, SPOOL_KEY, Rig, factory_configuration
+from trading.engine.runner import Stopped
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 TOLD = "told"
 TOLD_NUMBER = 500_000
+GOVERNED = "governed"
+GOVERNED_NUMBER = 499_000
 
 
 def told_log() -> Path:
     """Return the directory of session `told`, running it first when this process has not yet."""
-    var_dir = Path(os.environ["VAR_DIR"])
-    root = sessions_directory(var_dir)
-    rig = Rig(var_dir=var_dir, session=TOLD, days=DAYS[:1])
+    rig = Rig(var_dir=Path(os.environ["VAR_DIR"]), session=TOLD, days=DAYS[:1])
+    return _log_of(rig, TOLD_NUMBER)
+
+
+def governed_log() -> Path:
+    """Return the directory of session `governed`, likewise."""
+    looks = itertools.count(1)
+
+    def look() -> bool:
+        at = next(looks)
+        for command in _GOVERNING.get(at, []):
+            write_command(var_dir=rig.var_dir, key=SPOOL_KEY, command=command)
+        return at == _STOPS_AT
+
+    rig = Rig(
+        var_dir=Path(os.environ["VAR_DIR"]),
+        session=GOVERNED,
+        days=DAYS[:1],
+        stopping=look,
+        configuration=factory_configuration(costs={"profile": "ZERODHA"}),
+    )
+    return _log_of(rig, GOVERNED_NUMBER)
+
+
+def _tell(number: int, command: str, actor: str = "asha", **arguments: object) -> Command:
+    return Command(
+        id=f"00000000-0000-4000-8000-{number:012}",
+        session=GOVERNED,
+        command=command,
+        arguments=arguments,
+        actor=actor,
+        address="local",
+        reason=f"reason {number}",
+        issued_at=1,
+    )
+
+
+_REARM = _tell(3, "rearm", breaker="kill switch")
+_GOVERNING = {
+    2: [_tell(1, "limit", name="order_lots", value=40), _tell(2, "kill", hold=True), _REARM],
+    3: [_tell(4, "approve", "ravi", request=_REARM.id)],
+    40: [_tell(5, "kill", strategy="S4", hold=True)],
+    41: [_tell(6, "limit", name="messages_per_second", value=7)],
+}
+_STOPS_AT = 160
+
+
+def _log_of(rig: Rig, number: int) -> Path:
+    root = sessions_directory(rig.var_dir)
     if not (rig.directory / "head").exists():
         root.mkdir(parents=True, exist_ok=True)
         register = root / "numbers.json"
         numbers = json.loads(register.read_text()) if register.exists() else {}
-        register.write_text(json.dumps(numbers | {TOLD: TOLD_NUMBER}))
+        register.write_text(json.dumps(numbers | {rig.session: number}))
         # Playwright runs an event loop in this thread, and the runner wants one of its own.
-        with ThreadPoolExecutor(1) as beside:
+        with ThreadPoolExecutor(1) as beside, suppress(Stopped):
             beside.submit(rig.run).result()
     return rig.directory
 
@@ -44,17 +95,33 @@ def told_log() -> Path:
 @contextmanager
 def told_in_store() -> Iterator[str]:
     """Keep session `told` in the audit store for as long as this lasts; give its name."""
+    told_log()
+    with _in_store(TOLD, TOLD_NUMBER):
+        yield TOLD
+
+
+@contextmanager
+def governed_in_store() -> Iterator[str]:
+    """The same of session `governed`: stopped before its end, with a stop of S4 that keeps what is
+    held, a stricter limit, a looser one that waits for a second person, and a re-arming.
+    """
+    governed_log()
+    with _in_store(GOVERNED, GOVERNED_NUMBER):
+        yield GOVERNED
+
+
+@contextmanager
+def _in_store(name: str, number: int) -> Iterator[None]:
     from journal.services import mirror_rebuild
 
-    told_log()
-    mirror_rebuild(sessions=[TOLD])
+    mirror_rebuild(sessions=[name])
     try:
-        yield TOLD
+        yield
     finally:
         with psycopg.connect(os.environ["AUDIT_OWNER_URL"]) as owner:
-            owner.execute(f"DROP TABLE IF EXISTS audit.event_{TOLD_NUMBER}")
-            owner.execute("DELETE FROM audit.mirror_position WHERE number = %s", [TOLD_NUMBER])
-            owner.execute("DELETE FROM audit.session WHERE number = %s", [TOLD_NUMBER])
+            owner.execute(f"DROP TABLE IF EXISTS audit.event_{number}")
+            owner.execute("DELETE FROM audit.mirror_position WHERE number = %s", [number])
+            owner.execute("DELETE FROM audit.session WHERE number = %s", [number])
 
 
 def seqs_by_kind(kind: str) -> list[tuple[int, dict[str, object]]]:

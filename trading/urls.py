@@ -5,6 +5,7 @@ from __future__ import annotations
 from django.urls import path
 
 from trading import market_views, views
+from trading.risk_room import views as risk_views
 
 app_name = "trading"
 urlpatterns = [
@@ -12,6 +13,9 @@ urlpatterns = [
     path("signals/<slug:session>/<int:seq>/", views.signal_detail, name="signal-detail"),
     path("surface/", views.surface, name="surface"),
     path("why/<slug:session>/<int:seq>/", views.why, name="why"),
+    path("risk/", risk_views.risk, name="risk"),
+    path("risk/in-force/", risk_views.in_force, name="risk-in-force"),
+    path("risk/tell/", risk_views.tell, name="risk-tell"),
     path("market/", market_views.held, name="market"),
     path("market/coverage/", market_views.coverage, name="market-coverage"),
     path("market/rejections/", market_views.rejections, name="market-rejections"),

@@ -455,7 +455,8 @@ def _signed(value: float | None) -> str:
     return text if text.startswith(MINUS) or value == 0 else f"+{text}"
 
 
-def _gate_value(value: object, unit: str) -> str:
+def gate_value(value: object, unit: str) -> str:
+    """Say a gate's figure in its unit; one that is not known is no data."""
     if value is None:
         return NO_DATA
     if isinstance(value, int):
@@ -478,8 +479,8 @@ def _tell_gates(event: StoredEvent) -> tuple[_Telling, ...]:
         (
             Cell(str(gate.get("number")), "figure"),
             Cell(str(gate.get("name"))),
-            Cell(_gate_value(gate.get("value"), str(gate.get("unit") or "")), "figure"),
-            Cell(_gate_value(gate.get("limit"), str(gate.get("unit") or "")), "figure"),
+            Cell(gate_value(gate.get("value"), str(gate.get("unit") or "")), "figure"),
+            Cell(gate_value(gate.get("limit"), str(gate.get("unit") or "")), "figure"),
             Cell(
                 ("◀ " if gate is decider else "")
                 + str(gate.get("verdict") or "").lower().replace("_", ", ")

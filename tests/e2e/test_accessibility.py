@@ -49,6 +49,8 @@ def addresses(told: str) -> list[str]:
         f"/journal/{told}/{signal()}/",
         f"/journal/{told}/lines/{signal()}/",
         f"/journal/{told}/files/",
+        "/risk/",
+        f"/risk/in-force/?session={told}",
         "/surface/",
         "/replay/",
         "/stop/",

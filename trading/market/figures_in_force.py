@@ -23,7 +23,7 @@ from trading.market.figures import UNCONFIRMED, is_known, table
 from trading.market.position_limits import position_limits
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping
 
 _EXPIRIES_SHOWN = 5
 _AHEAD = timedelta(days=60)  # holds as many of them, weekly or monthly
@@ -204,23 +204,28 @@ def _position_limits(day: date, known_at_us: int | None) -> Iterator[ShownFigure
 def _rates(day: date) -> Iterator[ShownFigure]:
     for row in table("rates")["rate"]:
         if row["from"] <= day <= row.get("to", date.max):
-            name = ", ".join(
-                (
-                    _words(row["charge"]),
-                    row["levied_by"],
-                    _words(row["instrument"]),
-                    _words(row["side"]),
-                )
-            )
-            yield ShownFigure(name, _rate(row), row["status"], row["source"])
+            value = rate_text(row["base"], row["rate_e9"])
+            yield ShownFigure(rate_name(row), value, row["status"], row["source"])
 
 
-def _rate(row: dict[str, Any]) -> str:
-    if row["base"] == _ORDER:
-        return f"₹ {rupees(row['rate_e9'] // _TO_PAISE)} an order"
-    percent = (row["rate_e9"] * _TO_PERCENT).normalize()
+def rate_name(row: Mapping[str, Any]) -> str:
+    """What a rate is of: charge, who levies it, instrument and side, in words."""
+    parts = (
+        _words(row["charge"]),
+        row["levied_by"],
+        _words(row["instrument"]),
+        _words(row["side"]),
+    )
+    return ", ".join(parts)
+
+
+def rate_text(base: str, rate_e9: int) -> str:
+    """What a rate says: rupees an order, or a percentage of its base."""
+    if base == _ORDER:
+        return f"₹ {rupees(rate_e9 // _TO_PAISE)} an order"
+    percent = (rate_e9 * _TO_PERCENT).normalize()
     places = max(0, -int(percent.as_tuple().exponent))
-    return f"{decimal_text(percent, places)} % of {_words(row['base'])}"
+    return f"{decimal_text(percent, places)} % of {_words(base)}"
 
 
 def _words(constant: str) -> str:

@@ -1,0 +1,312 @@
+"""What the pages of risk show, read from the audit store."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+from django.db import connection
+
+from journal.log.session import ID_STRIDE
+from journal.selectors import UnknownEventError
+from trading.risk.limits import FIXED, Limits
+from trading.risk_room.gate_lanes import Lane, Minute, lanes
+from trading.risk_room.in_force import KnownGroup, known_groups, unconfirmed
+from trading.risk_room.switches import (
+    CHANGE_KINDS,
+    Change,
+    Switch,
+    switches_of,
+    waiting_of,
+)
+
+CHANGES_SHOWN = 50
+
+
+@dataclass(frozen=True, slots=True)
+class RiskFilters:
+    """What the address asks for: a session and one of its days, empty for the newest."""
+
+    session: str = ""
+    day: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Day:
+    """A day of a session: its opening's data, seq and time (µs UTC), and the range of store ids
+    that are of it.
+    """
+
+    date: str
+    seq: int
+    ts: int
+    first_id: int
+    after_id: int
+    data: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Blocks:
+    """How often a gate decided against an order in a day, and the newest time it did."""
+
+    number: int
+    name: str
+    times: int
+    entries: int
+    seq: int
+    ts: int
+    what: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class RiskPage:
+    """How a session stands. `snapshot_ts` (µs UTC) is when the gates' last answers are of."""
+
+    session: str
+    sessions: tuple[str, ...]
+    days: tuple[str, ...] = ()
+    day: Day | None = None
+    finished: bool = False
+    switches: tuple[Switch, ...] = ()
+    waiting: tuple[Change, ...] = ()
+    changes: tuple[Change, ...] = ()
+    lanes: tuple[Lane, ...] = ()
+    minutes: int = 0
+    snapshot_ts: int | None = None
+    snapshot_seq: int | None = None
+    blocks: tuple[Blocks, ...] = ()
+    limit_names: tuple[str, ...] = ()
+    synthetic: bool = False
+
+    @property
+    def kill_switches(self) -> tuple[Switch, ...]:
+        return tuple(switch for switch in self.switches if switch.kind == "kill switch")
+
+    @property
+    def others(self) -> tuple[Switch, ...]:
+        return tuple(switch for switch in self.switches if switch.kind != "kill switch")
+
+    @property
+    def day_minutes(self) -> int:
+        """Minutes from the day's open to its close."""
+        if self.day is None:
+            return 0
+        calendar = self.day.data["calendar"]
+        return int((calendar["close_us"] - calendar["open_us"]) // 60_000_000)
+
+
+def risk_page(filters: RiskFilters) -> RiskPage:
+    """Return how a session stands and what its gates said on a day: seven queries.
+
+    Raises UnknownEventError for a session or a day that the store does not have.
+    """
+    sessions = _sessions()
+    session = _one_of(filters.session, tuple(sessions))
+    if not session:
+        return RiskPage("", tuple(sessions))
+    number = sessions[session]
+    days = _days(number)
+    dates = tuple(day.date for day in reversed(days))
+    chosen = _one_of(filters.day, dates)
+    if not chosen:
+        return RiskPage(session, tuple(sessions))
+    day = next(day for day in days if day.date == chosen)
+    changes = _changes(number, day.after_id)
+    names = tuple(sorted(k for k, v in day.data["configuration"]["strategies"].items() if v))
+    snapshot = _last_snapshot(day)
+    minutes = _minutes(day)
+    return RiskPage(
+        session=session,
+        sessions=tuple(sessions),
+        days=dates,
+        day=day,
+        finished=_is_finished(number),
+        switches=switches_of(changes, names),
+        waiting=waiting_of(changes),
+        changes=tuple(reversed(changes))[:CHANGES_SHOWN],
+        lanes=lanes(
+            snapshot[2]["gates"] if snapshot else [],
+            minutes,
+            open_us=day.data["calendar"]["open_us"],
+        ),
+        minutes=len({minute.ts for minute in minutes}),
+        snapshot_ts=snapshot[1] if snapshot else None,
+        snapshot_seq=snapshot[0] if snapshot else None,
+        blocks=_blocks(day),
+        limit_names=tuple(name for name in Limits.__struct_fields__ if name not in FIXED),
+        synthetic=_is_synthetic(day),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class InForcePage:
+    """What a session knew at an instant (µs UTC)."""
+
+    session: str
+    sessions: tuple[str, ...]
+    at_us: int | None = None
+    day: Day | None = None
+    groups: tuple[KnownGroup, ...] = ()
+    unconfirmed: int = 0
+    synthetic: bool = False
+
+
+def in_force_page(*, session: str, at_us: int | None) -> InForcePage:
+    """Return the figures a session knew at an instant (None: at the end of what it has): five
+    queries. Raises UnknownEventError for a session that the store does not have.
+    """
+    sessions = _sessions()
+    session = _one_of(session, tuple(sessions))
+    if not session:
+        return InForcePage("", tuple(sessions))
+    number = sessions[session]
+    days = [day for day in _days(number) if at_us is None or day.ts <= at_us]
+    if not days:
+        return InForcePage(session, tuple(sessions), at_us)
+    day = days[-1]
+    changes = [
+        change for change in _changes(number, day.after_id) if at_us is None or change.ts <= at_us
+    ]
+    groups = known_groups(day.data, changes)
+    return InForcePage(
+        session=session,
+        sessions=tuple(sessions),
+        at_us=at_us,
+        day=day,
+        groups=groups,
+        unconfirmed=unconfirmed(groups),
+        synthetic=_is_synthetic(day),
+    )
+
+
+def _one_of(wanted: str, known: tuple[str, ...]) -> str:
+    """The one that is wanted, the first without a wish; UnknownEventError for another."""
+    if wanted and wanted not in known:
+        raise UnknownEventError(wanted)
+    return wanted or next(iter(known), "")
+
+
+def _sessions() -> dict[str, int]:
+    """Numbers by name, the newest session first."""
+    return dict(_rows("SELECT name, number FROM audit.session ORDER BY number DESC", {}))
+
+
+def _days(number: int) -> list[Day]:
+    found = _rows(
+        "SELECT id, seq, ts, payload->'data' FROM audit.event "
+        "WHERE kind = 'day.opened' AND id >= %(first)s AND id < %(after)s ORDER BY id",
+        _range(number),
+    )
+    ends = [row[0] for row in found[1:]] + [_range(number)["after"]]
+    return [
+        Day(data["date"], seq, ts, id_, end, data)
+        for (id_, seq, ts, data), end in zip(found, ends, strict=True)
+    ]
+
+
+def _changes(number: int, after_id: int) -> list[Change]:
+    """What changed in a session before a store id, in the order of the log."""
+    return [
+        Change(*row)
+        for row in _rows(
+            "SELECT seq, ts, kind, payload->'data' FROM audit.event "
+            "WHERE kind = ANY(%(kinds)s) AND id >= %(first)s AND id < %(after)s ORDER BY id",
+            {**_range(number), "after": after_id, "kinds": list(CHANGE_KINDS)},
+        )
+    ]
+
+
+def _last_snapshot(day: Day) -> tuple[int, int, dict[str, Any]] | None:
+    found = _rows(
+        "SELECT seq, ts, payload->'data' FROM audit.event WHERE kind = 'portfolio.snapshot' "
+        "AND id >= %(first)s AND id < %(after)s ORDER BY id DESC LIMIT 1",
+        _ids(day),
+    )
+    return found[0] if found else None
+
+
+def _minutes(day: Day) -> list[Minute]:
+    """The worst verdict of each gate at each snapshot of a day."""
+    return [
+        Minute(number, ts, _VERDICTS[worst])
+        for number, ts, worst in _rows(_MINUTES, _ids(day) | {"verdicts": list(_VERDICTS)})
+    ]
+
+
+def _blocks(day: Day) -> tuple[Blocks, ...]:
+    return tuple(
+        Blocks(
+            number=number,
+            name=str(gate.get("name") or ""),
+            times=times,
+            entries=entries,
+            seq=seq,
+            ts=ts,
+            what=f"{data['strategy']} {data['underlying']} {data['action']}",
+            reason=str(gate.get("reason") or ""),
+        )
+        for number, times, entries, seq, ts, data in _rows(_BLOCKS, _ids(day))
+        for gate in [next((g for g in data["gates"] if g["number"] == number), {})]
+    )
+
+
+def _is_finished(number: int) -> bool:
+    return bool(
+        _rows(
+            "SELECT 1 FROM audit.event WHERE kind = 'session.closed' "
+            "AND id >= %(first)s AND id < %(after)s LIMIT 1",
+            _range(number),
+        )
+    )
+
+
+def _is_synthetic(day: Day) -> bool:
+    """Whether what the day's first features were made of was generated."""
+    found = _rows(
+        "SELECT (payload->'data'->>'synthetic')::boolean FROM audit.event "
+        "WHERE kind = 'features.computed' AND id >= %(first)s AND id < %(after)s "
+        "ORDER BY id LIMIT 1",
+        _ids(day),
+    )
+    return bool(found and found[0][0])
+
+
+def _range(number: int) -> dict[str, Any]:
+    return {"first": number * ID_STRIDE, "after": (number + 1) * ID_STRIDE}
+
+
+def _ids(day: Day) -> dict[str, Any]:
+    return {"first": day.first_id, "after": day.after_id}
+
+
+def _rows(sql: str, parameters: dict[str, Any]) -> list[Any]:
+    with connection.cursor() as cursor:
+        cursor.execute(sql, parameters)
+        return [tuple(_json(value) for value in row) for row in cursor]
+
+
+def _json(value: Any) -> Any:
+    """Return a jsonb column: Django hands it over as text from a plain cursor."""
+    return orjson.loads(value) if isinstance(value, str) and value.startswith("{") else value
+
+
+_VERDICTS = ("pass", "waived_reducing", "half", "queued", "block")
+_MINUTES = """
+    SELECT (gate->>'number')::int, e.ts,
+           max(array_position(%(verdicts)s::text[], gate->>'verdict')) - 1
+      FROM audit.event e, jsonb_array_elements(e.payload->'data'->'gates') AS gate
+     WHERE e.kind = 'portfolio.snapshot' AND e.id >= %(first)s AND e.id < %(after)s
+     GROUP BY 1, 2
+"""
+_BLOCKS = """
+    SELECT (payload->'data'->>'decided_by')::int, count(*),
+           count(*) FILTER (WHERE payload->'data'->>'action' = 'entry'),
+           (array_agg(seq ORDER BY id DESC))[1], max(ts),
+           (array_agg(payload->'data' ORDER BY id DESC))[1]
+      FROM audit.event
+     WHERE kind = 'gate.decided' AND id >= %(first)s AND id < %(after)s
+       AND payload->'data'->>'decided_by' IS NOT NULL
+     GROUP BY 1 ORDER BY 2 DESC, 1
+"""
