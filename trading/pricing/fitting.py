@@ -205,7 +205,7 @@ def _attempt(
     near = expected_calls(nodes, usable, eta)
     result, iterations, seconds, status = None, 0, 0.0, ""
     for _ in range(profile.passes if method is Method.QP else 1):
-        solution, rung = _climb(nodes, usable, variances, rows, weights, near, method)
+        solution, rung = _climb(nodes, usable, variances, rows, weights, near, profile, method)
         iterations += solution.iterations
         seconds += solution.seconds
         status = solution.status
@@ -236,13 +236,14 @@ def _climb(
     rows: Sequence[PriceRows],
     weights: Sequence[Array],
     near: Sequence[Array],
+    profile: Profile,
     method: Method,
 ) -> tuple[quadratic_program.Solution, Rung]:
     """The first rung of the ladder that gives a solution, else the last one's failure."""
     if method is Method.LP:
         return linear_program.solve(nodes, usable, rows), Rung.FIRST
     shapes = [
-        (quote_rows(row, quotes, weight), shape_rows(nodes, math.sqrt(variance)))
+        (quote_rows(row, quotes, weight), shape_rows(nodes, math.sqrt(variance), profile.roughness))
         for row, quotes, weight, variance in zip(rows, usable, weights, variances, strict=True)
     ]
     if method is Method.REFERENCE:

@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from trading.pricing.quotes import UsableQuotes
 
 UNIT = 1e-4  # of the forward
-ROUGHNESS = 1e-2
 RIDGE = 1e-9
 DECIMALS = 10  # of the kernel's rows: what is smaller is arithmetic, not money
 
@@ -71,12 +70,12 @@ def mass_rows(nodes: Array) -> tuple[Array, Array]:
     return rows, constant
 
 
-def shape_rows(nodes: Array, deviation: float) -> Shape:
-    """Roughness and ridge of an expiry whose deviation at the money is `deviation`."""
+def shape_rows(nodes: Array, deviation: float, roughness: float) -> Shape:
+    """Roughness, so weighed, and ridge of an expiry whose deviation at the money is `deviation`."""
     rows, constant = mass_rows(nodes)
     scale = deviation / spacing(nodes)
     logs = logarithm(nodes)
-    weight = math.sqrt(ROUGHNESS) / np.sqrt((logs[1:] - logs[:-1]) / deviation)
+    weight = math.sqrt(roughness) / np.sqrt((logs[1:] - logs[:-1]) / deviation)
     density, fixed = scale[:, None] * rows, scale * constant
     rough = weight[:, None] * (density[1:] - density[:-1])
     rough_goal = -weight * (fixed[1:] - fixed[:-1])

@@ -13,7 +13,9 @@ class Profile:
     Left and right of the last expiry's deviations named, nodes end; beyond `even_deviations` their
     spacing grows by `growth` a node. A quote further than `quote_deviations` of its own expiry is
     left out. No spread counts for less than `spread_floor_ticks`. After the first of `passes`
-    a quote's weight is 1/max(1, 2·error) with its error in spreads.
+    a quote's weight is 1/max(1, 2·error) with its error in spreads. `roughness` weighs how much the
+    density changes over a deviation against squared errors: with more of it a wide kernel keeps the
+    top of a peaked law from its quotes, with less what lies between few quotes is left to chance.
     """
 
     name: str
@@ -26,6 +28,7 @@ class Profile:
     growth: float
     quote_deviations: float
     halvings: int
+    roughness: float
 
 
 FAST = Profile(
@@ -39,6 +42,7 @@ FAST = Profile(
     growth=1.0,
     quote_deviations=8.0,
     halvings=3,
+    roughness=1e-3,
 )
 MARKET = Profile(
     name="market",
@@ -51,5 +55,6 @@ MARKET = Profile(
     growth=1.2,
     quote_deviations=6.0,
     halvings=2,
+    roughness=1e-2,
 )
 PROFILES = {profile.name: profile for profile in (MARKET, FAST)}

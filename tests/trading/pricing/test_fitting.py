@@ -37,11 +37,12 @@ def test_clean_quotes_are_all_met_and_the_truth_is_near(profile: object) -> None
         assert np.sqrt(np.mean(off * off)) <= 0.2
 
 
-def test_even_strikes_predict_odd_ones_within_a_spread() -> None:
+@pytest.mark.parametrize("profile", [FAST, MARKET], ids=["fast", "market"])
+def test_even_strikes_predict_odd_ones_within_a_spread(profile: Profile) -> None:
     chain = ssvi_chain()
-    fit = fit_surface([_kept(q, np.arange(0, 61, 2)) for q in chain], profile=FAST)
+    fit = fit_surface([_kept(q, np.arange(0, 61, 2)) for q in chain], profile=profile)
     assert fit.surface is not None
-    whole = fit_surface(chain, profile=FAST)
+    whole = fit_surface(chain, profile=profile)
     for number, f in enumerate(whole.quote_fits):
         price = fit.surface.expiry(number).call(f.quotes.strike)
         assert np.max(np.abs(price - f.quotes.mid) / f.quotes.spread) <= 1.0
@@ -179,17 +180,55 @@ def test_without_a_kernel_calls_are_interpolated_on_straight_lines() -> None:
     assert nearly.expiry(0).call(k) == pytest.approx(np.interp(k, nodes, calls), abs=1e-4)
 
 
-def test_axel_vogts_slice_has_arbitrage_and_is_therefore_missed() -> None:
+def axel_vogts_calls(x: np.ndarray) -> np.ndarray:
+    """Calls of an SVI slice with a butterfly that costs less than nothing, at logarithms of
+    strikes.
+    """
     a, b, m, rho, sigma = -0.0410, 0.1331, 0.3586, 0.3060, 0.4153
-    x = np.linspace(-1.5, 1.5, 121)
     variance = a + b * (rho * (x - m) + np.sqrt((x - m) ** 2 + sigma**2))
-    k = np.exp(x)
-    call = values(np.ones(1), k, np.ones(1), np.sqrt(variance), np.array([True]))
+    return values(np.ones(1), np.exp(x), np.ones(1), np.sqrt(variance), np.array([True]))
+
+
+def least_miss(strike: np.ndarray, call: np.ndarray) -> float:
+    """How far any convex curve must be from calls somewhere: half of what they rise above the
+    greatest convex curve below them (their lower hull, by Andrew's chain).
+    """
+    chain: list[tuple[float, float]] = []
+    for point in zip(strike.tolist(), call.tolist(), strict=True):
+        while len(chain) > 1:
+            (k0, c0), (k1, c1) = chain[-2:]
+            if (c1 - c0) * (point[0] - k0) < (point[1] - c0) * (k1 - k0):
+                break
+            chain.pop()
+        chain.append(point)
+    hull = np.array(chain)
+    return float(np.max(call - np.interp(strike, hull[:, 0], hull[:, 1]))) / 2.0
+
+
+@pytest.mark.parametrize(
+    ("method", "half_spread", "expected"),
+    # Least squares share the miss out; the linear program goes to the quotes' edge and no further.
+    [(Method.QP, 1e-6, 1.30e-5), (Method.LP, 1e-5, 1.00e-5)],
+)
+def test_axel_vogts_slice_has_arbitrage_and_is_therefore_missed(
+    method: Method, half_spread: float, expected: float
+) -> None:
+    """By what it must be, not more: the hull leaves calls between logarithms 0.50 and 1.99, and
+    quotes reach past both.
+    """
+    x = np.linspace(-1.5, 3.0, 181)
+    k, call = np.exp(x), axel_vogts_calls(x)
     assert np.min(np.diff(np.diff(call) / np.diff(k))) < 0.0
+    least = least_miss(k, call)
+    assert least == pytest.approx(9.82e-6, rel=0.001)
     price = np.where(k >= 1.0, call, call - 1.0 + k)
-    quotes = ExpiryQuotes("1y", 1.0, 1.0, 1.0, 1e-7, k, k >= 1.0, price - 1e-7, price + 1e-7)
-    fit = fit_surface([quotes], profile=replace(FAST, eta=0.02, halvings=0, quote_deviations=20.0))
+    quotes = ExpiryQuotes(
+        "1y", 1.0, 1.0, 1.0, half_spread, k, k >= 1.0, price - half_spread, price + half_spread
+    )
+    profile = replace(FAST, eta=0.1, halvings=0, quote_deviations=30.0)
+    fit = fit_surface([quotes], profile=profile, method=method)
     assert fit.surface is not None
     assert fit.surface.masses.min() >= 0.0
-    missed = np.max(np.abs(fit.quote_fits[0].price - fit.quote_fits[0].quotes.mid))
-    assert 1e-6 < missed < 1e-3
+    missed = float(np.max(np.abs(fit.quote_fits[0].price - fit.quote_fits[0].quotes.mid)))
+    assert missed >= least
+    assert missed == pytest.approx(expected, rel=0.02)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import math
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -11,15 +13,19 @@ import pytest
 from tests.trading.pricing.chains import DAYS, RATE, SPOT, quoted
 from trading.pricing.discrete_law import masses_of_calls
 from trading.pricing.fitting import fit_surface
-from trading.pricing.profiles import FAST
+from trading.pricing.profiles import FAST, MARKET, Profile
 from trading.pricing.surface import surface_of
 
 if TYPE_CHECKING:
+    from trading.pricing.elementary import Array
     from trading.pricing.quotes import ExpiryQuotes
 
 
-def heston_chain() -> list[ExpiryQuotes]:
-    """Quotes around QuantLib's prices of a Heston model."""
+@functools.cache
+def heston_prices() -> tuple[tuple[int, float, Array, Array], ...]:
+    """Days, forward, strikes and undiscounted out-of-the-money prices of a Heston model, by
+    QuantLib's analytic engine, an expiry each.
+    """
     import QuantLib as ql  # noqa: N813
 
     today = ql.Date(2, 2, 2026)
@@ -30,8 +36,7 @@ def heston_chain() -> list[ExpiryQuotes]:
     spot = ql.QuoteHandle(ql.SimpleQuote(SPOT))
     process = ql.HestonProcess(flat, none, spot, 0.0144, 3.0, 0.0196, 0.6, -0.6)
     engine = ql.AnalyticHestonEngine(ql.HestonModel(process), 1e-10, 100_000)
-    random = np.random.default_rng(3)
-    chain = []
+    found = []
     for days in DAYS:
         years, step = days / 365.0, 50.0 if days < 60 else 100.0
         forward = SPOT * math.exp(RATE * years)
@@ -44,23 +49,42 @@ def heston_chain() -> list[ExpiryQuotes]:
             )
             option.setPricingEngine(engine)
             price.append(max(option.NPV(), 0.0) * math.exp(RATE * years))
-        chain.append(quoted(f"day {days:03}", years, forward, strike, np.array(price), random))
-    return chain
+        found.append((days, forward, strike, np.array(price)))
+    return tuple(found)
 
 
-def test_heston_quotes_are_met() -> None:
-    fit = fit_surface(heston_chain(), profile=FAST)
+def heston_chain(seed: int = 3) -> list[ExpiryQuotes]:
+    """Quotes around QuantLib's prices of a Heston model."""
+    random = np.random.default_rng(seed)
+    return [
+        quoted(f"day {days:03}", days / 365.0, forward, strike, price, random)
+        for days, forward, strike, price in heston_prices()
+    ]
+
+
+@pytest.mark.parametrize("seed", [3, 4, 5])
+@pytest.mark.parametrize("profile", [FAST, MARKET], ids=["fast", "market"])
+def test_heston_quotes_are_all_met_and_the_truth_is_near(profile: Profile, seed: int) -> None:
+    fit = fit_surface(heston_chain(seed), profile=profile)
     assert fit.surface is not None
-    assert fit.misses == 0.0
-    outside = np.concatenate(
-        [
-            np.maximum(f.quotes.bid - f.price, f.price - f.quotes.ask) / f.quotes.spread
-            for f in fit.quote_fits
-        ]
-    )
-    # Least squares leaves a quote outside by a sliver where that pays elsewhere.
-    assert np.count_nonzero(outside > 0.0) <= 1
-    assert outside.max() <= 0.05
+    assert (fit.misses, fit.halvings, fit.refused) == (0.0, 0, {})
+    assert all(f.inside().all() for f in fit.quote_fits)
+    for f, (_, forward, strike, price) in zip(fit.quote_fits, heston_prices(), strict=True):
+        call = np.where(strike >= forward, price, price + forward - strike) / forward
+        truth = call[np.isin(np.round(strike / forward, 12), f.quotes.strike)]
+        off = (f.price - truth) / f.quotes.spread
+        assert np.sqrt(np.mean(off * off)) <= 0.2
+
+
+@pytest.mark.parametrize("profile", [FAST, MARKET], ids=["fast", "market"])
+def test_even_strikes_of_a_heston_model_predict_odd_ones_within_a_spread(profile: Profile) -> None:
+    chain = heston_chain()
+    half = [replace(q, bid=np.where(np.arange(61) % 2, np.nan, q.bid)) for q in chain]
+    fit = fit_surface(half, profile=profile)
+    assert fit.surface is not None
+    for number, f in enumerate(fit_surface(chain, profile=profile).quote_fits):
+        price = fit.surface.expiry(number).call(f.quotes.strike)
+        assert np.max(np.abs(price - f.quotes.mid) / f.quotes.spread) <= 1.0
 
 
 @pytest.mark.parametrize("seed", range(5))
