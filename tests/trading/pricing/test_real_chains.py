@@ -219,32 +219,48 @@ SPX = {
 }
 
 
+@pytest.mark.parametrize("settled", [("16:00",), ("09:30",), ("16:00", "09:30")], ids="+".join)
 @pytest.mark.parametrize("name", list(SPX))
-def test_spx_is_met_inside_raw_bid_and_ask(name: str, sample_data: Path) -> None:
+def test_spx_is_met_inside_raw_bid_and_ask(
+    name: str, settled: tuple[str, ...], sample_data: Path
+) -> None:
+    """The nearest eight expiries settled at the close, at the opening, and all sixteen on one
+    surface.
+    """
     path = sample_data / "spx_chains" / name
     if not path.is_file():
         pytest.skip(f"no recorded data in {path}")
-    fit = fitted(_spxw(path, datetime.fromisoformat(SPX[name]))[:8])
+    now = datetime.fromisoformat(SPX[name])
+    fit = fitted([quotes for at in settled for quotes in _spx(path, now, at)[:8]])
     assert fit.surface is not None
+    assert not fit.refused
+    assert len(fit.surface.expiries) == 8 * len(settled)
     inside = np.concatenate([f.inside() for f in fit.quote_fits])
     assert inside.size > 500
     assert inside.mean() >= 0.995
 
 
-def _spxw(path: Path, now: datetime) -> list[ExpiryQuotes]:
-    """The weeklies (settled at the close) of a vendor's file, nearest first, forwards by parity."""
+def _spx(path: Path, now: datetime, settled: str) -> list[ExpiryQuotes]:
+    """The expiries of a vendor's file that are settled at the close (weeklies, root SPXW) or at the
+    opening (SPX), nearest first, forwards by parity.
+    """
     with gzip.open(path, "rt") as file:
         lines = file.read().splitlines()
     head = next(i for i, line in enumerate(lines) if line.startswith("Expiration Date"))
-    rows = [row for row in csv.reader(lines[head + 1 :]) if len(row) > 20 and "SPXW" in row[1]]
+    weekly = settled == "16:00"
+    rows = [
+        row
+        for row in csv.reader(lines[head + 1 :])
+        if len(row) > 20 and ("SPXW" in row[1]) == weekly
+    ]
     found = []
     for label in dict.fromkeys(row[0] for row in rows):
-        closing = datetime.strptime(label + " 16:00", "%a %b %d %Y %H:%M").replace(
+        end = datetime.strptime(f"{label} {settled}", "%a %b %d %Y %H:%M").replace(
             tzinfo=now.tzinfo
         )
-        years = (closing - now).total_seconds() / (365 * 86_400)
+        years = (end - now).total_seconds() / (365 * 86_400)
         own = [row for row in rows if row[0] == label]
-        quotes = years > 0 and _spx_expiry(closing.date().isoformat(), years, own)
+        quotes = years > 0 and _spx_expiry(f"{end.date()} {settled}", years, own)
         if quotes:
             found.append(quotes)
     return sorted(found, key=lambda quotes: quotes.years)
