@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from trading.market.synthetic import parameters as p
+from trading.market.synthetic.normal import normal_distribution
 from trading.market.synthetic.process import (
     BASE_DAY_VARIANCE,
     FACTOR_VARIANCE,
@@ -90,10 +91,25 @@ def _coming_days(history: History, row: int, minutes: Integers, coming: Sequence
     variance = _factor_variance(ahead)[None, :] - p.LEVERAGE**2 * (
         (1.0 - unknown)[:, None] * np.square(push)[None, :]
     )
-    factor = np.exp(2.0 * mean + 2.0 * variance - 2.0 * FACTOR_VARIANCE)
-    lengths = np.asarray(coming, dtype=np.int64)
-    variances: Floats = factor * BASE_DAY_VARIANCE * _regime_variance(history, row, lengths)
+    weights = _regime_weights(history, row, coming)
+    expected = np.zeros_like(mean)
+    for regime, volatility in enumerate(p.REGIME_VOLATILITY):
+        level = mean + (math.log(volatility) - FACTOR_VARIANCE)
+        expected += weights[regime][None, :] * capped_square(level, variance)
+    variances: Floats = BASE_DAY_VARIANCE * expected
     return variances
+
+
+def capped_square(mean: Floats, variance: Floats) -> Floats:
+    """The expected square of a level below its ceiling, whose logarithm without the ceiling is
+    normal with these moments.
+    """
+    ceiling, deviation = math.log(p.MOST_VOLATILITY), np.sqrt(variance)
+    below = np.exp(2.0 * mean + 2.0 * variance)
+    below *= normal_distribution((ceiling - mean - 2.0 * variance) / deviation)
+    at_it = p.MOST_VOLATILITY**2 * normal_distribution((mean - ceiling) / deviation)
+    square: Floats = below + at_it
+    return square
 
 
 def _factor_variance(ahead: Integers) -> Floats:
@@ -107,20 +123,19 @@ def _factor_variance(ahead: Integers) -> Floats:
     return variance
 
 
-def _regime_variance(history: History, row: int, lengths: Integers) -> Floats:
-    """The expected square of the regime's volatility on each coming day, with the share of a full
-    day's variance that its session has.
+def _regime_weights(history: History, row: int, coming: Sequence[int]) -> list[Floats]:
+    """For each regime and each coming day the chance that it is that day's, times the share of a
+    full day's variance that its session has, the night before it included.
     """
-    squares = np.square(p.REGIME_VOLATILITY)
     memory = _memory_factor(history.mode)
     chances = np.zeros(len(p.REGIMES))
     chances[history.state.regime[row]] = 1.0
     shares = {
         length: float(np.cumsum(np.square(u_shape(length)))[-1]) / FULL_SHAPE
-        for length in sorted(set(lengths.tolist()))
+        for length in sorted(set(coming))
     }
-    expected = np.empty(len(lengths))
-    for day, length in enumerate(lengths.tolist()):
+    weights = np.empty((len(coming), len(p.REGIMES)))
+    for day, length in enumerate(coming):
         chances = np.asarray(
             [
                 sum(chances[i] * p.TRANSITIONS[i][j] for i in range(len(p.REGIMES)))
@@ -128,5 +143,5 @@ def _regime_variance(history: History, row: int, lengths: Integers) -> Floats:
             ]
         )
         within = (1.0 - p.OVERNIGHT_SHARE) * shares[length] * memory
-        expected[day] = float((chances * squares * (p.OVERNIGHT_SHARE + within)).sum())
-    return expected
+        weights[day] = chances * (p.OVERNIGHT_SHARE + within)
+    return list(weights.T)

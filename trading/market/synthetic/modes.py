@@ -61,13 +61,13 @@ _NULL = Mode(
     premium_in_stress=0.0,
     premium_breath=0.0,
     impact=0.0,
-    smile=1.05,
+    smile=1.8,
     flawed=False,
 )
 _REALISTIC = Mode(
     text=REALISTIC,
     drift=(4e-4, 8e-4, 1e-4, -1e-3),
-    minute_memory=(0.0, 0.10, -0.08, 0.03),
+    minute_memory=(0.0, 0.08, -0.065, 0.03),
     premium_mean=0.10,
     premium_deviation=0.12,
     premium_in_stress=0.25,

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from datetime import date
 
-GENERATOR_VERSION = 2
+GENERATOR_VERSION = 3
 SOURCE_NAME = "synthetic-market"
 
 FIRST_DAY = date(2022, 1, 1)  # the state of every later day is reached from here
@@ -16,7 +16,7 @@ FULL_SESSION = 375  # minutes, which the daily variance is stated for
 UNDERLYINGS = ("NIFTY", "BANKNIFTY")
 FIRST_LEVEL = {"NIFTY": 17_400.0, "BANKNIFTY": 35_600.0}  # points, at the first open
 VOLATILITY_RATIO = {"NIFTY": 1.0, "BANKNIFTY": 1.15}
-CORRELATION = 0.85  # of BANKNIFTY's shocks with NIFTY's, which is the market's
+CORRELATION = 0.90  # of BANKNIFTY's shocks with NIFTY's, which is the market's
 
 REGIMES = ("CALM", "TREND", "CHOPPY", "STRESS")
 STRESS = 3
@@ -26,18 +26,19 @@ TRANSITIONS = (
     (0.03, 0.02, 0.94, 0.01),
     (0.01, 0.03, 0.06, 0.90),
 )
-REGIME_VOLATILITY = (0.75, 0.95, 1.05, 1.75)
+REGIME_VOLATILITY = (0.74, 0.95, 1.05, 2.0)
+MOST_VOLATILITY = 2.1  # of a day over the base one, whatever the regime and the factors say
 
-BASE_VOLATILITY = 0.125  # a year of 252 days
+BASE_VOLATILITY = 0.138  # a year of 252 days
 YEAR_DAYS = 252
-SLOW_HALF_LIFE_DAYS, SLOW_DEVIATION = 35.0, 0.26
-FAST_HALF_LIFE_DAYS, FAST_DEVIATION = 2.5, 0.26
-INTRADAY_HALF_LIFE_MINUTES, INTRADAY_DEVIATION = 40.0, 0.28
-LEVERAGE = -0.6
+SLOW_HALF_LIFE_DAYS, SLOW_DEVIATION = 20.0, 0.25
+FAST_HALF_LIFE_DAYS, FAST_DEVIATION = 1.5, 0.45
+INTRADAY_HALF_LIFE_MINUTES, INTRADAY_DEVIATION = 40.0, 0.24
+LEVERAGE = -0.83
 
 OVERNIGHT_SHARE = 0.28
-WIDE_NIGHT_CHANCE, WIDE_NIGHT_SCALE = 0.20, 1.6
-JUMPS_A_DAY, JUMP_MEAN, JUMP_DEVIATION = 0.10, -4e-4, 22e-4
+WIDE_NIGHT_CHANCE, WIDE_NIGHT_SCALE = 0.20, 1.3
+JUMPS_A_DAY, JUMP_MEAN, JUMP_DEVIATION = 0.10, -3e-4, 12e-4
 CARRY = 0.06  # a year of 365 days, continuous
 
 PREMIUM_HALF_LIFE_DAYS = 10.0

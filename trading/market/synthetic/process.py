@@ -5,7 +5,8 @@ skew, levels) is reached from FIRST_DAY by one cheap pass over all days before, 
 make any day alone and gets the same bits. Nothing of a day depends on a later one.
 
 Logarithmic volatility is the regime's plus three Ornstein-Uhlenbeck factors: slow and fast ones
-that move once a day and one that moves each minute, all pushed by the return shock (leverage).
+that move once a day and one that moves each minute, all pushed by the return shock (leverage). The
+part that moves once a day has a ceiling, so that no few days decide what years look like.
 """
 
 from __future__ import annotations
@@ -135,7 +136,10 @@ def history(seed: int, mode: Mode, days: Sequence[TradingDay]) -> History:
 def level_factor(state: DailyState) -> Floats:
     """The day's volatility over the base one, by its regime and its slow and fast factors."""
     regime = np.asarray(p.REGIME_VOLATILITY)[state.regime]
-    return regime * np.exp(state.slow + state.fast - FACTOR_VARIANCE)
+    level: Floats = np.minimum(
+        regime * np.exp(state.slow + state.fast - FACTOR_VARIANCE), p.MOST_VOLATILITY
+    )
+    return level
 
 
 def _draw(seed: int, days: Sequence[TradingDay]) -> _Draws:

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import pytest
 
 from tests.trading.market.synthetic.worlds import MINUTES, grid, world
-from trading.market.synthetic.expectation import expected_variance
+from trading.market.synthetic import parameters as p
+from trading.market.synthetic.expectation import capped_square, expected_variance
 from trading.market.synthetic.modes import mode_of
 
 HORIZON = 10
+SEEDS = 24
 
 
 @pytest.mark.parametrize("mode", ["null", "realistic"])
@@ -18,7 +22,7 @@ def test_realised_variance_averages_to_what_was_expected(mode: str) -> None:
     beside the expectation, an average of ratios within three standard errors.
     """
     ratios = []
-    for seed in range(1, 16):
+    for seed in range(1, SEEDS + 1):
         past = world(seed, mode_of(mode), 400)
         minute = np.diff(grid(past, "NIFTY"), axis=1)
         opens, closes = past.paths["NIFTY"].opens, grid(past, "NIFTY")[:, -1]
@@ -39,10 +43,20 @@ def test_realised_variance_averages_to_what_was_expected(mode: str) -> None:
             )
     found = np.array(ratios)
     # Days of one seed share their volatility, so the scatter of seeds is what counts.
-    by_seed = found.reshape(15, -1, 3).mean(axis=1)
-    error = by_seed.std(axis=0, ddof=1) / np.sqrt(15)
+    by_seed = found.reshape(SEEDS, -1, 3).mean(axis=1)
+    error = by_seed.std(axis=0, ddof=1) / np.sqrt(SEEDS)
     assert (np.abs(by_seed.mean(axis=0) - 1.0) < 3 * error).all()
     assert (error < 0.05).all()
+
+
+@pytest.mark.parametrize("mean", [-3.0, -0.4, 0.0, 0.7, 2.5])
+@pytest.mark.parametrize("variance", [0.01, 0.3, 1.2])
+def test_the_square_below_the_ceiling_is_that_of_quadrature(mean: float, variance: float) -> None:
+    x = mean + math.sqrt(variance) * np.linspace(-12.0, 12.0, 400_001)
+    density = np.exp(-0.5 * (x - mean) ** 2 / variance) / math.sqrt(2.0 * math.pi * variance)
+    wanted = np.trapezoid(np.square(np.minimum(np.exp(x), p.MOST_VOLATILITY)) * density, x)
+    found = capped_square(np.array([mean]), np.array([variance]))
+    assert found[0] == pytest.approx(wanted, rel=1e-8)
 
 
 def test_nothing_remains_at_the_close_and_more_days_cost_more() -> None:

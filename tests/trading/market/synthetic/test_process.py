@@ -54,6 +54,8 @@ def test_stress_is_volatile_and_its_premium_can_go() -> None:
     stressed = past.state.regime == p.STRESS
     level = level_factor(past.state)
     assert level[stressed].mean() > 1.5 * level[~stressed].mean()
+    assert level.max() == p.MOST_VOLATILITY
+    assert 0.01 < (level == p.MOST_VOLATILITY).mean() < 0.12
     assert past.state.premium[stressed].mean() < 0 < past.state.premium[~stressed].mean()
     assert past.state.premium[~stressed].mean() == pytest.approx(0.10, abs=0.05)
     assert past.state.skew.min() >= p.SKEW_LIMITS[0]

@@ -1,12 +1,13 @@
 """The stylised facts of index returns, inside their accept ranges (docs/synthetic.md).
 
-Five seeds of 1,500 days; every fact of every seed must hold. Seeds are fixed, so nothing flakes,
-and these are not rare ones: of forty, more than nine in ten hold every fact. At 750 days kurtosis,
-skewness and leverage scatter so widely that one of them can miss its range by luck, so there the
-middle of many seeds, and four fifths of them, are held to each range.
+Every fact of a history of 750 days must hold at once, of whatever seed. Kurtosis, skewness and tail
+are measured on 750 returns and scatter by themselves, so it is the share of seeds that is held to a
+bound: over a panel that is fixed, so nothing flakes; the long panel is of 200 seeds.
 """
 
 from __future__ import annotations
+
+from functools import cache
 
 import numpy as np
 import pytest
@@ -17,6 +18,7 @@ from tests.trading.market.synthetic.worlds import (
     autocorrelation,
     correlation,
     grid,
+    missed,
     stylised_facts,
     world,
 )
@@ -24,31 +26,60 @@ from trading.market.synthetic.modes import mode_of
 from trading.market.synthetic.order_flow import minute_imbalance, minute_lots, order_flow
 
 REALISTIC = mode_of("realistic")
+INDICES = ("NIFTY", "BANKNIFTY")
+PANEL, LONG_PANEL = 30, 200
+LEAST_SHARE, MOST_MISSES = 0.92, 10  # of the long panel; skewness is the fact that misses most
+
+
+@cache
+def facts_of(seed: int, days: int) -> dict[str, dict[str, float]]:
+    past = world(seed, REALISTIC, days)
+    return {name: stylised_facts(grid(past, name)) for name in INDICES}
+
+
+def hold_all(name: str, seeds: int) -> float:
+    """The share of seeds of 750 days whose every fact is inside its range."""
+    return float(np.mean([not outside(name, seed) for seed in range(1, seeds + 1)]))
+
+
+def outside(name: str, seed: int) -> set[str]:
+    return set(missed(facts_of(seed, 750)[name])) & set(ACCEPTED)
+
+
+@pytest.mark.parametrize("name", INDICES)
+def test_every_fact_of_nearly_every_history_is_in_its_range(name: str) -> None:
+    assert hold_all(name, PANEL) >= 0.9
+    for fact in ACCEPTED:
+        misses = sum(fact in outside(name, seed) for seed in range(1, PANEL + 1))
+        assert misses <= 2, fact
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", INDICES)
+def test_every_fact_is_in_its_range_over_many_seeds(name: str) -> None:
+    assert hold_all(name, LONG_PANEL) >= LEAST_SHARE
+    for fact in ACCEPTED:
+        misses = sum(fact in outside(name, seed) for seed in range(1, LONG_PANEL + 1))
+        assert misses <= MOST_MISSES, fact
 
 
 @pytest.mark.parametrize("seed", [2, 3, 4, 5, 7])
-def test_every_fact_of_a_long_history_is_in_its_range(seed: int) -> None:
-    past = world(seed, REALISTIC, 1_500)
-    for name in ("NIFTY", "BANKNIFTY"):
-        facts = stylised_facts(grid(past, name))
-        outside = {
-            fact: facts[fact]
-            for fact, (low, high) in ACCEPTED.items()
-            if not low <= facts[fact] <= high
-        }
-        assert not outside, name
-        # Slowly decaying, and nearer the normal over longer times.
-        assert facts["ACF10 of |r|, day"] > 0.03
-        assert 0.05 < facts["ACF20 of log RV"] < facts["ACF1 of log RV"]
-        assert facts["kurtosis, 20 days"] < facts["kurtosis, day"]
+def test_a_longer_history_holds_every_fact(seed: int) -> None:
+    for name, facts in facts_of(seed, 1_500).items():
+        assert not missed(facts), name
 
 
-def test_the_middle_of_many_shorter_histories_is_in_every_range() -> None:
-    found = [stylised_facts(grid(world(seed, REALISTIC, 750), "NIFTY")) for seed in range(1, 26)]
+@pytest.mark.parametrize("name", INDICES)
+def test_the_middle_of_many_histories_is_well_inside(name: str) -> None:
+    found = [facts_of(seed, 750)[name] for seed in range(1, PANEL + 1)]
     for fact, (low, high) in ACCEPTED.items():
         values = np.array([facts[fact] for facts in found])
-        assert low < np.median(values) < high, fact
-        assert ((values >= low) & (values <= high)).mean() >= 0.8, fact
+        assert low < np.percentile(values, 10) < np.percentile(values, 90) < high, fact
+    # Memory that fades slowly, and returns that come nearer the normal over longer times.
+    median = {fact: float(np.median([facts[fact] for facts in found])) for fact in found[0]}
+    assert median["ACF10 of |r|, day"] > 0.03
+    assert median["ACF20 of log RV"] > 0.08
+    assert median["kurtosis, 20 days"] < 0.7 * median["kurtosis, day"]
 
 
 def test_the_indices_move_together() -> None:

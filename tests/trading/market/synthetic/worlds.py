@@ -93,7 +93,7 @@ def stylised_facts(prices: Array) -> dict[str, float]:
         "volatility a year": float(daily.std() * np.sqrt(252)),
         "kurtosis, day": kurtosis(daily),
         "kurtosis, 1 minute": kurtosis(minute.ravel()),
-        "kurtosis, 20 days": kurtosis(closes[20::20] - closes[:-20:20]),
+        "kurtosis, 20 days": kurtosis(closes[20:] - closes[:-20]),
         "skewness, day": skewness(daily),
         "ACF1 of returns, day": autocorrelation(daily),
         "ACF1 of returns, minute": correlation(minute[:, :-1].ravel(), minute[:, 1:].ravel()),
@@ -130,3 +130,22 @@ ACCEPTED = {
     "jump share": (0.02, 0.10),
     "roughness of log RV": (0.1, 0.3),
 }
+
+
+def missed(facts: dict[str, float]) -> dict[str, float]:
+    """The facts of a history that are not as they should be: outside their range, not nearer the
+    normal over 20 days than over one, or not decaying.
+    """
+    outside = {
+        name: facts[name]
+        for name, (low, high) in ACCEPTED.items()
+        if not low <= facts[name] <= high
+    }
+    for later, sooner in (
+        ("kurtosis, 20 days", "kurtosis, day"),
+        ("ACF10 of |r|, day", "ACF1 of |r|, day"),
+        ("ACF20 of log RV", "ACF1 of log RV"),
+    ):
+        if facts[later] >= facts[sooner]:
+            outside[later] = facts[later]
+    return outside
