@@ -109,7 +109,7 @@ def session_run(*, wish: Wish, default_configuration: Path, world: World) -> Ses
 def _net(state: EngineState, configuration: Configuration) -> int | None:
     if configuration.costs.gross:
         return None
-    return state.realised_paise - sum(state.fees_billed.values())
+    return state.realised_paise - sum(state.fees_billed.values()) - state.funding.paise
 
 
 def _configuration(wish: Wish, directory: Path, default: Path) -> Configuration:

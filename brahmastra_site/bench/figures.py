@@ -35,7 +35,7 @@ from brahmastra_site.bench.mirror_figures import (
     mirroring_a_session,
     mirroring_small_events,
 )
-from brahmastra_site.bench.risk_figures import deciding
+from brahmastra_site.bench.risk_figures import deciding, marking
 from brahmastra_site.bench.surface_figures import (
     fitting_beside_andreasen_huge,
     fitting_beside_arbitragerepair,
@@ -257,6 +257,7 @@ FIGURES = (
     making_a_market,
     building_two_expiries,
     deciding,
+    marking,
     fitting_four_expiries,
     fitting_eight_expiries,
     fitting_for_the_market,

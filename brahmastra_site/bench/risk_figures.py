@@ -1,4 +1,4 @@
-"""Figures of the risk gates."""
+"""Figures of the risk gates and of the portfolio."""
 
 from __future__ import annotations
 
@@ -9,7 +9,15 @@ import msgspec
 
 from brahmastra_site.bench.figure import Figure
 from brahmastra_site.bench.ground import seconds
+from brahmastra_site.launcher.environment import REPOSITORY
+from journal.events import Event
+from trading.engine.configuration import configuration_from_toml
+from trading.engine.portfolio import marks_now, portfolio_now
+from trading.engine.state import EngineState, Quote, UnderlyingState
+from trading.engine.step import Step
 from trading.execution.orders import Contract
+from trading.execution.positions import Leg, State, Trade
+from trading.features.window import FloatWindow
 from trading.risk.decision import GATES, decide
 from trading.risk.limits import desk_limits, limits_from_data
 from trading.risk.proposal import (
@@ -31,6 +39,8 @@ if TYPE_CHECKING:
 
 _CAPITAL_PAISE = 5_000_000_000
 _TIMES = 2_000
+_OPEN_LEGS = 100
+_MARKS = 20  # in a run short enough to be undisturbed now and then
 
 
 def deciding(ground: Ground) -> Figure:
@@ -59,6 +69,81 @@ def deciding(ground: Ground) -> Figure:
         "build 20 answers, bare",
         1 / floor,
     )
+
+
+def marking(ground: Ground) -> Figure:
+    """Mark 100 open legs and make the portfolio of them; the floor is a bare loop over as many
+    prices and quantities.
+    """
+    del ground
+    step = _holding()
+    bare = [
+        (leg.sign, leg.open_quantity, 4_005)
+        for trade in step.state.trades.values()
+        for leg in trade.legs
+    ]
+    if portfolio_now(step, marks_now(step)).equity_paise is None or len(bare) != _OPEN_LEGS:
+        raise TypeError("not every leg is marked: the figure would be of less work")
+
+    def mark() -> None:
+        for _ in range(_MARKS):
+            portfolio_now(step, marks_now(step))
+
+    def loop() -> None:
+        for _ in range(_MARKS):
+            total = 0
+            for sign, quantity, price in bare:
+                total += sign * quantity * price
+
+    ours, floor = seconds(mark, times=50) / _MARKS, seconds(loop, times=50) / _MARKS
+    return Figure(
+        f"mark of {_OPEN_LEGS} open legs ({ours * 1e6:.0f} µs each)",
+        1 / ours,
+        "marks/s",
+        f"multiply and add {_OPEN_LEGS} prices, bare",
+        1 / floor,
+    )
+
+
+def _holding() -> Step:
+    """An engine's step that holds twenty-five condors of as many strikes, all quoted."""
+    trades = [_held(number) for number in range(_OPEN_LEGS // 4)]
+    quotes = {
+        leg.contract.label: Quote(4_000, 4_010, at=0).after(None)
+        for trade in trades
+        for leg in trade.legs
+    }
+    state = EngineState(trades={trade.id: trade for trade in trades})
+    state.underlyings["NIFTY"] = UnderlyingState(FloatWindow(1), quotes=quotes)
+    tick = Event(session="bench", seq=1, ts=0, kind="clock.tick", data={}, cause=(), key=None)
+    trial = configuration_from_toml((REPOSITORY / "trial.toml").read_text(), where="trial.toml")
+    costs = msgspec.structs.replace(trial.costs, profile="ZERODHA")
+    configuration = msgspec.structs.replace(trial, costs=costs)
+    return Step(session="bench", state=state, configuration=configuration, event=tick)
+
+
+def _held(number: int) -> Trade:
+    strike = 2_400_000 + 5_000 * number
+    wings = (
+        (0, "PE", "BUY"),
+        (20_000, "PE", "SELL"),
+        (180_000, "CE", "SELL"),
+        (200_000, "CE", "BUY"),
+    )
+    legs = [
+        Leg(
+            Contract("NIFTY", "2026-03-02", strike + away, right),  # type: ignore[arg-type]
+            side,  # type: ignore[arg-type]
+            quantity=130,
+            lot_size=65,
+            entry_order=f"bench.{number}",
+            entry_quantity=130,
+            entry_value_paise=130 * 4_020,
+            entry_over=True,
+        )
+        for away, right, side in wings
+    ]
+    return Trade(f"bench.{number}", "S7", "NIFTY", legs, State.HOLD)
 
 
 def _limits() -> Limits:

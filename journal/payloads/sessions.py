@@ -126,10 +126,12 @@ class DayRates(Shape, frozen=True):
     profile: name of the cost profile, with its stress where that is not 1; `GROSS` takes nothing
         off.
     tariff: the rates; null where costs are `GROSS`.
+    funding_rate_e9: what blocked margin costs a year, 10^-9; null likewise.
     """
 
     profile: Text
     tariff: Tariff | None
+    funding_rate_e9: Count | None
 
 
 @payload_of("day.opened", key=attrgetter("date"), key_text="`date`")
@@ -233,12 +235,14 @@ class SessionClosed(Shape, frozen=True):
     counts: derived events of the session, by kind.
     realised_paise: profit of all archived trades, paise, before charges.
     fees: charges of the session by line, paise; null where costs are `GROSS`.
-    net_paise: that profit less the charges, paise; null where costs are `GROSS`.
+    funding_paise: what blocked margin has cost, paise; null likewise.
+    net_paise: that profit less charges and funding, paise; null likewise.
     costs: name of the cost profile, with its stress where that is not 1.
     """
 
     counts: dict[str, Count]
     realised_paise: int
     fees: Fees | None
+    funding_paise: Count | None
     net_paise: int | None
     costs: Text

@@ -19,6 +19,7 @@ from journal.payloads.shapes import (
     Text,
 )
 
+MarkState = Literal["FRESH", "STALE", "HALTED", "MISSING"]
 TradeState = Literal["OPEN", "HOLD", "EXIT", "ARCHIVE"]
 
 
@@ -42,6 +43,39 @@ class OperatorCommand(Shape, frozen=True):
     address: str
     reason: str
     issued_at: int
+
+
+class Waterfall(Shape, frozen=True):
+    """From what was hoped for to what is left, paise.
+
+    expected_paise: profit had every fill met the price its order expected; null without
+        `gross_paise`.
+    slippage_paise: what fills cost beyond that; negative when they went better.
+    unpriced_fills: fills whose order expected no price: they count at their own.
+    gross_paise: profit before costs, `expected_paise` less slippage; null without a quote.
+    fees: charges by line; null where costs are `GROSS`.
+    funding_paise: what blocked margin has cost; null where costs are `GROSS`, and of a single
+        trade, for margin is of the book.
+    net_paise: `gross_paise` less charges and funding; null without one of the first two.
+    """
+
+    expected_paise: int | None
+    slippage_paise: int
+    unpriced_fills: Count
+    gross_paise: int | None
+    fees: Fees | None
+    funding_paise: Count | None
+    net_paise: int | None
+
+    def __post_init__(self) -> None:
+        """Refuse steps that do not lead from one figure to the next."""
+        gross = self.gross_paise
+        expected = None if gross is None else gross + self.slippage_paise
+        net = None
+        if gross is not None and self.fees is not None:
+            net = gross - self.fees.total - (self.funding_paise or 0)
+        if (self.expected_paise, self.net_paise) != (expected, net):
+            raise ValueError("the waterfall's steps do not add up")
 
 
 class PositionLeg(Shape, frozen=True):
@@ -81,8 +115,8 @@ class PositionChanged(Shape, frozen=True):
     reason: what moved it.
     legs: its legs as they stand.
     gross_paise: realised profit before costs, paise.
-    fees_paise: charges of its fills so far, estimated to the paisa; null where costs are `GROSS`.
-    net_paise: realised profit less those charges, paise; null likewise.
+    net_paise: realised profit less the charges of its fills, paise; null where costs are `GROSS`.
+    waterfall: how one becomes the other; charges are estimates to the paisa.
     costs: name of the cost profile, with its stress where that is not 1.
     """
 
@@ -94,8 +128,8 @@ class PositionChanged(Shape, frozen=True):
     reason: Text
     legs: list[PositionLeg]
     gross_paise: int
-    fees_paise: Count | None
     net_paise: int | None
+    waterfall: Waterfall
     costs: Text
 
 
@@ -107,6 +141,8 @@ class PortfolioPosition(Shape, frozen=True):
     underlying: name of the index.
     state: its state; null before the broker answered.
     gross_paise: realised profit before costs, paise.
+    value_paise: what closing it now at the opposite quotes brings, paise, negative where it takes;
+        null without a quote.
     unrealised_paise: profit of closing now at the opposite quotes, paise; null without a quote.
     mark: what those quotes are worth: `FRESH`, `STALE`, `MISSING`, or `HALTED` when they are the
         last before trading stopped.
@@ -117,8 +153,9 @@ class PortfolioPosition(Shape, frozen=True):
     underlying: Text
     state: TradeState | None
     gross_paise: int
+    value_paise: int | None
     unrealised_paise: int | None
-    mark: Literal["FRESH", "STALE", "HALTED", "MISSING"]
+    mark: MarkState
 
 
 class StandingGate(Gate, frozen=True):
@@ -138,34 +175,83 @@ class StandingGate(Gate, frozen=True):
     underlying: Text
 
 
+class BookGreeks(Shape, frozen=True):
+    """Sensitivities of the book, paise of profit.
+
+    delta_paise: of a move of +1 % by delta.
+    gamma_paise: what gamma adds to that for the next 1 %.
+    vega_paise: of +1 vol point.
+    theta_paise: of a day gone by.
+    scenarios_paise: in each scenario of the gates' (`docs/gates.md`), in their order.
+    """
+
+    delta_paise: int
+    gamma_paise: int
+    vega_paise: int
+    theta_paise: int
+    scenarios_paise: list[int]
+
+
 @payload_of("portfolio.snapshot")
 class PortfolioSnapshot(Shape, frozen=True):
-    """The portfolio, once a minute.
+    """The portfolio, once a minute. What is held is marked at the price it would be closed at.
 
-    realised_paise: profit of all archived trades, paise.
-    unrealised_paise: profit of closing everything now, paise; null with a reason.
+    cash_paise: capital and what all fills, charges and funding have made of it, paise.
+    value_paise: what closing everything now brings, paise, negative where it takes; null with
+        `unrealised_reason`.
+    realised_paise: profit of all that was closed, before costs, paise.
+    unrealised_paise: profit of closing the rest now, before costs, paise; null with a reason.
     unrealised_reason: `NO_QUOTE` when a quote is missing; null otherwise.
-    fees: charges of the session by line, paise: closed days as billed, the open one as estimated;
-        null where costs are `GROSS`.
+    mark: the worst of the positions' marks; null when nothing is held.
+    equity_paise: cash and value, paise; null with `unrealised_reason`.
+    highest_equity_paise: highest equity of any snapshot, paise; null before the first.
+    day_profit_paise: equity less that at the day's opening, paise; null with `unrealised_reason`.
+    day_drawdown_paise: how far equity is below its highest of the day's snapshots, paise; null
+        likewise.
+    peak_drawdown_paise: how far it is below `highest_equity_paise`, paise; null likewise.
+    waterfall: from what was hoped for to what is left of the session's profit, realised and not;
+        charges of closed days as billed, of the open one as estimated.
+    unfunded_nights: nights whose funding is not in it, for no margin was known.
+    greeks: sensitivities, what works of entries counted as filled; null with a reason.
+    greeks_reason: what is missing (`NO_QUOTE`, `NO_FORWARD`, `NO_VOLATILITY`, `EXPIRED`); null
+        otherwise.
+    margin_paise: SPAN-like margin, counted likewise, paise; null with a reason.
+    margin_reason: what is missing (`NO_QUOTE`, `NO_FORWARD`, `NO_INDEX`, or `NO_RULES` of the day);
+        null otherwise.
     killed: whether the kill switch is set.
     positions: trades that are not archived.
-    equity_paise: capital, realised and unrealised profit, paise; null with `unrealised_reason`.
-    highest_equity_paise: highest equity of any snapshot, paise; null before the first.
     gates: what each gate would say to an entry now, for each underlying: to one that is not yet
         made, so what depends on its contracts is left open.
     costs: name of the cost profile.
     """
 
+    cash_paise: int
+    value_paise: int | None
     realised_paise: int
     unrealised_paise: int | None
     unrealised_reason: Text | None
-    fees: Fees | None
-    killed: bool
-    positions: list[PortfolioPosition]
+    mark: MarkState | None
     equity_paise: int | None
     highest_equity_paise: int | None
+    day_profit_paise: int | None
+    day_drawdown_paise: int | None
+    peak_drawdown_paise: int | None
+    waterfall: Waterfall
+    unfunded_nights: Count
+    greeks: BookGreeks | None
+    greeks_reason: Text | None
+    margin_paise: Count | None
+    margin_reason: Text | None
+    killed: bool
+    positions: list[PortfolioPosition]
     gates: list[StandingGate]
     costs: Text
+
+    def __post_init__(self) -> None:
+        """Refuse an equity that is not cash and value."""
+        value = self.value_paise
+        if self.equity_paise != (None if value is None else self.cash_paise + value):
+            raise ValueError("`equity_paise` is the sum of cash and value")
 
 
 @payload_of("limits.changed", key=None, key_text="strategy, or none")

@@ -122,7 +122,13 @@ def session_ended(session: str, seq: int, reason: str = "feed ended") -> Event:
 
 def session_closed(session: str, seq: int, costs: str = "GROSS") -> Event:
     """Return the last event of a session."""
-    money = {"realised_paise": 0, "fees": None, "net_paise": None, "costs": costs}
+    money = {
+        "realised_paise": 0,
+        "fees": None,
+        "funding_paise": None,
+        "net_paise": None,
+        "costs": costs,
+    }
     data = {"counts": {}, **money}
     return Event(session=session, seq=seq, ts=OPEN_US + seq, kind="session.closed", data=data)
 
@@ -154,7 +160,7 @@ def day_opened(session: str, seq: int, date: str = "2025-08-29", **data: Any) ->
         },
         "limits_since": "2018-01-01",
         "limits_digest": "0" * 64,
-        "rates": {"profile": "GROSS", "tariff": None},
+        "rates": {"profile": "GROSS", "tariff": None, "funding_rate_e9": None},
         "history": [],
         "state": {},
         "state_digest": "0" * 64,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from trading.engine.breakers import watch_gates
-from trading.engine.desk import MINUTE_US, limits_in_force, risk_snapshot
+from trading.engine.desk import MINUTE_US, desk_now, limits_in_force, risk_snapshot
 from trading.engine.proposals import entry_proposal, standing_proposal
 from trading.engine.quotes import quote_of
 from trading.execution.positions import Leg, Trade
@@ -14,6 +14,7 @@ from trading.risk.snapshot import RecentOrder
 from trading.risk.verdicts import Approved, GateResult, Refused
 
 if TYPE_CHECKING:
+    from trading.engine.desk import Desk
     from trading.engine.step import Step
     from trading.execution.orders import Contract
     from trading.market.frames import MarketFrame
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 
 def decide_on(step: Step, order: OrderProposal) -> Approved | Refused:
     """Put an order before the gates; one that is let through counts from now on."""
-    seen = risk_snapshot(step, order.underlying, order.strategy.name)
+    seen = risk_snapshot(step, order.underlying, order.strategy.name, desk_now(step))
     limits = limits_in_force(step)
     decision = decide(order, seen, limits)
     if isinstance(decision, Approved):
@@ -35,10 +36,14 @@ def decide_on(step: Step, order: OrderProposal) -> Approved | Refused:
     return decision
 
 
-def standing_results(step: Step, underlying: str, strategy: str) -> tuple[GateResult, ...]:
-    """What the gates would say to an entry of a strategy now."""
-    order = standing_proposal(step, underlying, strategy)
-    seen = risk_snapshot(step, underlying, strategy)
+def standing_results(
+    step: Step, underlying: str, strategy: str, desk: Desk, margin_paise: int | None
+) -> tuple[GateResult, ...]:
+    """What the gates would say to an entry of a strategy now; `margin_paise` is that of the book,
+    None when it cannot be had.
+    """
+    order = standing_proposal(underlying, strategy, margin_paise)
+    seen = risk_snapshot(step, underlying, strategy, desk)
     return evaluate(order, seen, limits_in_force(step))[1]
 
 
@@ -119,7 +124,8 @@ def admit_signal(
     )
     watch_gates(step, failures(decision.results), cause=gate_seq)
     if isinstance(decision, Approved):
-        step.underlying(frame.underlying).quotes.update(quotes)
+        known = step.underlying(frame.underlying).quotes
+        known.update({label: quote.after(known.get(label)) for label, quote in quotes.items()})
         _intend_entry(step, decision, order, gate_seq)
         _throttle(step, strategy, gate_seq)
 

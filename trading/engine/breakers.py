@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from trading.engine.desk import limits_in_force
 from trading.execution.orders import FILLS, TERMINAL
 from trading.execution.positions import State
+from trading.execution.slippage import slippage_paise
 from trading.risk.breakers import (
     CLOCK_SKEW,
     CONSECUTIVE_LOSSES,
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from trading.engine.step import Step
+    from trading.execution.orders import Side
     from trading.execution.positions import Trade
     from trading.market.frames import MarketFrame
     from trading.risk.verdicts import GateResult
@@ -135,13 +137,13 @@ def watch_clock(step: Step, frame: MarketFrame) -> None:
     trip(step, CLOCK_SKEW, skew_trips(ahead_us, limits_in_force(step)), cause=step.seq)
 
 
-def watch_report(step: Step, report: dict[str, Any], side: str) -> None:
+def watch_report(step: Step, report: dict[str, Any], side: Side) -> None:
     """Judge how an order ended and what a fill cost more than was expected."""
     if report["status"] in TERMINAL:
         _watch_rejects(step, rejected=report["status"] == "REJECTED")
     if report["status"] in FILLS and report["expected_paise"] is not None:
-        sign = 1 if side == "BUY" else -1
-        _watch_slippage(step, sign * (report["price_paise"] - report["expected_paise"]))
+        worse = slippage_paise(side, report["price_paise"], report["expected_paise"])
+        _watch_slippage(step, worse)
 
 
 def watch_outcome(step: Step, trade: Trade) -> None:
@@ -175,10 +177,10 @@ def _watch_rejects(step: Step, *, rejected: bool) -> None:
     trip(step, REJECT_RATE, rejects_trip(risk.outcomes, limits), cause=step.seq)
 
 
-def _watch_slippage(step: Step, slippage_paise: int) -> None:
+def _watch_slippage(step: Step, worse_paise: int) -> None:
     risk, limits = step.state.risk, limits_in_force(step)
-    reason = slippage_trips(risk.slippage_paise, slippage_paise, limits)
-    risk.slippage_paise = with_figure(risk.slippage_paise, slippage_paise)
+    reason = slippage_trips(risk.slippage_paise, worse_paise, limits)
+    risk.slippage_paise = with_figure(risk.slippage_paise, worse_paise)
     trip(step, SLIPPAGE, reason, cause=step.seq)
 
 

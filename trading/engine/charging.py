@@ -9,7 +9,7 @@ from dataclasses import asdict
 from datetime import date
 from typing import TYPE_CHECKING, Any
 
-from trading.costs.amounts import paise_of, rupees_of_exact
+from trading.costs.amounts import rupees_of_exact
 from trading.costs.fees import Fees
 from trading.costs.india import Contract, Fill, charges_of, order_lines
 from trading.costs.notes import billed_charges
@@ -67,15 +67,18 @@ def session_fees(step: Step) -> dict[str, int] | None:
     """
     if step.configuration.costs.gross:
         return None
-    fees = _plus(step.state.fees_billed, step.state.fees_today.paise)
-    return fees | {"total": sum(fees.values())}
+    return _with_total(_plus(step.state.fees_billed, step.state.fees_today.paise))
 
 
-def trade_fees_paise(step: Step, trade: Trade) -> int | None:
-    """Charges of a trade so far, estimated to the paisa; None where costs are GROSS."""
+def trade_fees(step: Step, trade: Trade) -> dict[str, int] | None:
+    """Charges of a trade so far by line, estimated to the paisa; None where costs are GROSS."""
     if step.configuration.costs.gross:
         return None
-    return paise_of(trade.fees.exact.total)
+    return _with_total(asdict(trade.fees.paise))
+
+
+def _with_total(fees: dict[str, int]) -> dict[str, int]:
+    return fees | {"total": sum(fees.values())}
 
 
 def _plus(have: dict[str, int], more: Charges) -> dict[str, int]:

@@ -2,22 +2,31 @@
 
 from __future__ import annotations
 
+from datetime import date
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from trading.engine.admission import standing_results
+from trading.engine.book import Missing, book_lines, known, margin_paise, valued_book
 from trading.engine.breakers import cool_breakers, watch_snapshot
-from trading.engine.charging import close_note, session_fees
-from trading.engine.desk import equity_paise, unrealised_paise
+from trading.engine.charging import close_note
+from trading.engine.desk import Desk
 from trading.engine.exits import cancel_entries, propose_exits
 from trading.engine.frames import thaw
+from trading.engine.portfolio import (
+    closed_figures,
+    marks_now,
+    pay_for_the_night,
+    portfolio_now,
+    remember_margin,
+    snapshot_figures,
+)
 from trading.engine.state import DayState, Terms, dump_state, state_digest
 from trading.engine.step import EngineError, Step
-from trading.market.quality import State
 
 if TYPE_CHECKING:
-    from trading.execution.positions import Trade
+    from trading.risk.proposal import Greeks
 
 MINUTE_US = 60_000_000
 
@@ -51,7 +60,10 @@ def on_day_opened(step: Step) -> None:
             for terms in data["contracts"]["terms"]
         },
         tariff=data["rates"]["tariff"],
+        funding_rate_e9=data["rates"]["funding_rate_e9"],
     )
+    if previous is not None:
+        pay_for_the_night(step, date.fromisoformat(previous.date))
     _open_risk(step)
     step.state.orders = {}  # they were valid for their day
     step.state.snapshot_minute = -1
@@ -68,6 +80,7 @@ def _open_risk(step: Step) -> None:
     risk.opening_equity_paise = capital if risk.equity_paise is None else risk.equity_paise
     if risk.highest_equity_paise is None:
         risk.highest_equity_paise = risk.opening_equity_paise
+    risk.day_highest_equity_paise = risk.opening_equity_paise
 
 
 def on_clock_tick(step: Step) -> None:
@@ -77,12 +90,9 @@ def on_clock_tick(step: Step) -> None:
     minute = step.ts // MINUTE_US
     if minute != step.state.snapshot_minute:
         step.state.snapshot_minute = minute
-        _mark_equity(step)
-        step.state.snapshot_seq = step.emit(
-            "portfolio.snapshot", _snapshot(step), cause=_snapshot_causes(step)
-        )
+        equity_paise = _take_snapshot(step)
         cool_breakers(step)
-        if watch_snapshot(step, equity_paise(step)):
+        if watch_snapshot(step, equity_paise):
             cancel_entries(step, cause=step.state.snapshot_seq)
     propose_exits(step)
     if step.ts >= step.day.close_us:
@@ -97,9 +107,7 @@ def on_session_ended(step: Step) -> None:
         "session.closed",
         {
             "counts": counts,
-            "realised_paise": step.state.realised_paise,
-            "fees": session_fees(step),
-            "net_paise": _net_paise(step),
+            **closed_figures(step),
             "costs": step.configuration.costs.label,
         },
         cause=(step.seq,),
@@ -137,65 +145,47 @@ def _snapshot_causes(step: Step) -> tuple[int, ...]:
     return (*sorted(frames), step.seq)
 
 
-def _mark_equity(step: Step) -> None:
+def _take_snapshot(step: Step) -> int | None:
+    """Derive the minute's portfolio.snapshot; return its equity."""
+    marks = marks_now(step)
+    portfolio = portfolio_now(step, marks)
+    _remember_equity(step, portfolio.equity_paise)
+    desk = Desk(portfolio, valued_book(book_lines(step), step.ts))
+    margin = margin_paise(step, desk.book.lines)
+    remember_margin(step, known(margin))
+    step.state.snapshot_seq = step.emit(
+        "portfolio.snapshot",
+        snapshot_figures(step, marks, portfolio)
+        | _book_figures(desk.book.greeks, margin)
+        | {"gates": _gates(step, desk, known(margin))},
+        cause=_snapshot_causes(step),
+    )
+    return portfolio.equity_paise
+
+
+def _remember_equity(step: Step, equity_paise: int | None) -> None:
     """Remember equity, and its highest, while every position can be marked."""
-    equity, risk = equity_paise(step), step.state.risk
-    if equity is not None:
-        risk.equity_paise = equity
-        risk.highest_equity_paise = max(equity, risk.highest_equity_paise or equity)
+    risk = step.state.risk
+    if equity_paise is None:
+        return
+    risk.equity_paise = equity_paise
+    risk.highest_equity_paise = max(equity_paise, risk.highest_equity_paise or equity_paise)
+    risk.day_highest_equity_paise = max(equity_paise, risk.day_highest_equity_paise or equity_paise)
 
 
-def _snapshot(step: Step) -> dict[str, Any]:
-    positions = [_position(step, trade) for trade in step.state.trades.values()]
-    marks = [position["unrealised_paise"] for position in positions]
-    unknown = any(mark is None for mark in marks)
+def _book_figures(greeks: Greeks | Missing, margin: int | Missing) -> dict[str, Any]:
     return {
-        "realised_paise": step.state.realised_paise,
-        "unrealised_paise": None if unknown else sum(marks),
-        "unrealised_reason": "NO_QUOTE" if unknown else None,
-        "fees": session_fees(step),
-        "killed": step.state.kill is not None,
-        "positions": positions,
-        "equity_paise": equity_paise(step),
-        "highest_equity_paise": step.state.risk.highest_equity_paise,
-        "gates": [
-            {"underlying": name, **result.to_data()}
-            for name in sorted(step.state.underlyings)
-            for strategy in step.configuration.strategies.names
-            for result in standing_results(step, name, strategy)
-        ],
-        "costs": step.configuration.costs.label,
+        "greeks": None if isinstance(greeks, Missing) else greeks.to_data(),
+        "greeks_reason": greeks.value if isinstance(greeks, Missing) else None,
+        "margin_paise": known(margin),
+        "margin_reason": margin.value if isinstance(margin, Missing) else None,
     }
 
 
-def _net_paise(step: Step) -> int | None:
-    """What is realised, after the charges of the session; None where costs are GROSS."""
-    fees = session_fees(step)
-    return None if fees is None else step.state.realised_paise - fees["total"]
-
-
-def _position(step: Step, trade: Trade) -> dict[str, Any]:
-    return {
-        "trade": trade.id,
-        "strategy": trade.strategy,
-        "underlying": trade.underlying,
-        "state": None if trade.state is None else trade.state.value,
-        "gross_paise": trade.gross_paise(),
-        "unrealised_paise": unrealised_paise(step, trade),
-        "mark": _mark(step, trade),
-    }
-
-
-def _mark(step: Step, trade: Trade) -> str:
-    """What the quotes a trade is marked with are worth; while trading is halted they are the last
-    valid ones.
-    """
-    seen = step.underlying(trade.underlying)
-    if seen.halted:
-        return str(State.HALTED)
-    if unrealised_paise(step, trade) is None:
-        return str(State.MISSING)
-    held = [seen.quotes[leg.contract.label].at for leg in trade.legs if leg.open_quantity]
-    limit_us = max(step.day.limits["chain_age_us"], seen.chain_limit_us)
-    stale = any(step.ts - at > limit_us for at in held)
-    return str(State.STALE if stale else State.FRESH)
+def _gates(step: Step, desk: Desk, margin: int | None) -> list[dict[str, Any]]:
+    return [
+        {"underlying": name, **result.to_data()}
+        for name in sorted(step.state.underlyings)
+        for strategy in step.configuration.strategies.names
+        for result in standing_results(step, name, strategy, desk, margin)
+    ]

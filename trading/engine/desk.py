@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
 
-from trading.engine.book import book_equivalent, book_greeks, book_lines, units_at_stake
-from trading.engine.charging import session_fees
+from trading.engine.book import book_lines, known, units_at_stake, valued_book
+from trading.engine.portfolio import marks_now, portfolio_now
 from trading.risk.breakers import flags
 from trading.risk.exposure import strike_key
 from trading.risk.limits import Limits
 from trading.risk.snapshot import InputAge, RiskShares, RiskSnapshot
 
 if TYPE_CHECKING:
+    from trading.engine.book import Book
     from trading.engine.state import SeenInput, UnderlyingState
     from trading.engine.step import Step
-    from trading.execution.positions import Trade
+    from trading.execution.portfolio import Portfolio
 
 SECOND_US = 1_000_000
 MINUTE_US = 60 * SECOND_US
@@ -28,49 +29,28 @@ def limits_in_force(step: Step) -> Limits:
     return msgspec.convert({**step.day.limits, **step.state.risk.limit_changes}, Limits)
 
 
-def equity_paise(step: Step) -> int | None:
-    """Capital with all profit, realised and not, less the charges of the session (none where costs
-    are GROSS); None while a position has no quote.
+class Desk(NamedTuple):
+    """What the gates are asked about, worked out once: the portfolio, and the book with what works
+    in it.
     """
-    fees = session_fees(step)
-    total = step.configuration.desk.capital_paise + step.state.realised_paise
-    total -= fees["total"] if fees else 0
-    for trade in step.state.trades.values():
-        mark = unrealised_paise(step, trade)
-        if mark is None:
-            return None
-        total += trade.gross_paise() + mark
-    return total
+
+    portfolio: Portfolio
+    book: Book
 
 
-def unrealised_paise(step: Step, trade: Trade) -> int | None:
-    """Value of closing a trade now at the opposite quotes, less what was paid; None when a quote is
-    missing.
-    """
-    quotes = step.underlying(trade.underlying).quotes
-    total = 0
-    for leg in trade.legs:
-        if not leg.open_quantity:
-            continue
-        quote = quotes.get(leg.contract.label)
-        price = None if quote is None else (quote.bid_paise if leg.sign > 0 else quote.ask_paise)
-        if price is None:
-            return None
-        entry = leg.entry_value_paise * leg.open_quantity // leg.entry_quantity
-        total += leg.sign * (price * leg.open_quantity - entry)
-    return total
+def desk_now(step: Step) -> Desk:
+    """The desk as it stands."""
+    return Desk(portfolio_now(step, marks_now(step)), valued_book(book_lines(step), step.ts))
 
 
-def risk_snapshot(step: Step, underlying: str, strategy: str) -> RiskSnapshot:
+def risk_snapshot(step: Step, underlying: str, strategy: str, desk: Desk) -> RiskSnapshot:
     """All that the gates may know now of an order of a strategy in an underlying.
 
     What nothing in the house works out yet (VPIN, the regime) is not known.
     """
     seen = step.state.underlyings.get(underlying)
     risk, capital = step.state.risk, step.configuration.desk.capital_paise
-    equity, opening = equity_paise(step), risk.opening_equity_paise
-    lines = book_lines(step)
-    own = [line for line in lines if line.contract.underlying == underlying]
+    equity, opening = desk.portfolio.equity_paise, risk.opening_equity_paise
     return RiskSnapshot(
         now_us=step.ts,
         now_ist_seconds=(step.ts - step.day.midnight_us) // SECOND_US,
@@ -89,8 +69,8 @@ def risk_snapshot(step: Step, underlying: str, strategy: str) -> RiskSnapshot:
         equity_paise=equity,
         highest_equity_paise=risk.highest_equity_paise,
         shares=_shares(step),
-        greeks=book_greeks(lines, step.ts),
-        future_equivalent=book_equivalent(own, step.ts),
+        greeks=known(desk.book.greeks),
+        future_equivalent=desk.book.equivalent(underlying),
         messages_last_second=sum(step.ts - at < SECOND_US for at in risk.messages_at),
         messages_last_minute=sum(step.ts - at < MINUTE_US for at in risk.messages_at),
         entries_today=risk.entries.get(strategy, 0),

@@ -139,7 +139,10 @@ def _keep_quotes(step: Step, seen: UnderlyingState, frame: MarketFrame) -> None:
         if trade.underlying == frame.underlying
         for leg in trade.legs
     }
-    seen.quotes = {contract.label: quote_of(frame, contract) for contract in sorted(contracts)}
+    seen.quotes = {
+        contract.label: quote_of(frame, contract).after(seen.quotes.get(contract.label))
+        for contract in sorted(contracts)
+    }
 
 
 def _values(implied: AtmImplied) -> dict[str, Any]:

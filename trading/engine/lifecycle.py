@@ -6,7 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 from trading.engine.admission import contract_data
 from trading.engine.breakers import watch_outcome
-from trading.engine.charging import trade_fees_paise
+from trading.engine.charging import trade_fees
+from trading.engine.portfolio import waterfall_data
+from trading.execution.portfolio import waterfall_of
 from trading.execution.positions import Leg, State, Trade
 
 if TYPE_CHECKING:
@@ -57,7 +59,8 @@ def _reason(trade: Trade, to: State, report: dict[str, Any]) -> str:
 
 def emit_position(step: Step, trade: Trade, *, before: State | None, reason: str) -> None:
     """Derive the position.changed of a trade as it stands."""
-    gross, fees = trade.gross_paise(), trade_fees_paise(step, trade)
+    gross = trade.gross_paise()
+    waterfall = waterfall_of(gross, trade.slippage, trade_fees(step, trade))
     trade.position_seq = step.emit(
         "position.changed",
         {
@@ -69,8 +72,8 @@ def emit_position(step: Step, trade: Trade, *, before: State | None, reason: str
             "reason": reason,
             "legs": [_leg_data(leg) for leg in trade.legs],
             "gross_paise": gross,
-            "fees_paise": fees,
-            "net_paise": None if fees is None else gross - fees,
+            "net_paise": waterfall.net_paise,
+            "waterfall": waterfall_data(waterfall),
             "costs": step.configuration.costs.label,
         },
         cause=(step.seq,),

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from trading.costs.funding import DEFAULT_RATE_E9
 from trading.costs.tariff import day_tariff
 from trading.engine.configuration import Configuration, seconds_of_day
 from trading.execution.broker import TradingDay
@@ -65,6 +66,7 @@ def day_data(
         "rates": {
             "profile": configuration.costs.label,
             "tariff": tariff_of(configuration, day),
+            "funding_rate_e9": None if configuration.costs.gross else DEFAULT_RATE_E9,
         },
         "history": [],
         "state": state,

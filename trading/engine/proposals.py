@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING
 
 from trading.engine.book import (
     Line,
-    book_equivalent,
-    book_greeks,
+    Missing,
     book_lines,
+    known,
     lines_of,
     margin_paise,
+    valued_book,
 )
 from trading.engine.desk import limits_in_force
 from trading.execution.closing import modelled_price
@@ -78,8 +79,10 @@ def exit_proposal(step: Step, trade: Trade) -> OrderProposal:
         for leg in trade.legs
         if leg.open_quantity
     )
-    leaving = [line._replace(units=-line.units) for line in lines_of(step, trade)]
-    margin = margin_paise(step, book_lines(step, but=trade.id))
+    leaving = valued_book(
+        [line._replace(units=-line.units) for line in lines_of(step, trade)], step.ts
+    )
+    margin = known(margin_paise(step, book_lines(step, but=trade.id)))
     return OrderProposal(
         client=step.next_id(),
         signal=str(trade.position_seq),
@@ -90,16 +93,17 @@ def exit_proposal(step: Step, trade: Trade) -> OrderProposal:
         reducing=True,
         risk=ProposedRisk(
             largest_loss_paise=0,
-            greeks=book_greeks(leaving, step.ts),
-            future_equivalent=book_equivalent(leaving, step.ts),
+            greeks=known(leaving.greeks),
+            future_equivalent=leaving.equivalent(trade.underlying),
             margin_after_paise=None if margin is None else {1: margin},
         ),
     )
 
 
-def standing_proposal(step: Step, underlying: str, strategy: str) -> OrderProposal:
-    """An entry without contracts: what the gates say to it they would say to any."""
-    margin = margin_paise(step, book_lines(step))
+def standing_proposal(underlying: str, strategy: str, margin_paise: int | None) -> OrderProposal:
+    """An entry without contracts: what the gates say to it they would say to any. `margin_paise`
+    is that of the book, None when it cannot be had.
+    """
     return OrderProposal(
         client="",
         signal="",
@@ -111,7 +115,7 @@ def standing_proposal(step: Step, underlying: str, strategy: str) -> OrderPropos
             largest_loss_paise=0,
             greeks=no_greeks(),
             future_equivalent=FutureEquivalent(),
-            margin_after_paise=None if margin is None else {0: margin},
+            margin_after_paise=None if margin_paise is None else {0: margin_paise},
         ),
     )
 
@@ -172,10 +176,11 @@ def _entry_risk(
         Line(leg.contract, signs[leg.side] * leg.quantity // lots, quotes.get(leg.contract.label))
         for leg in legs
     ]
+    added = valued_book(lines, step.ts)
     return ProposedRisk(
         largest_loss_paise=_largest_loss(step, legs, lots),
-        greeks=book_greeks(lines, step.ts),
-        future_equivalent=book_equivalent(lines, step.ts),
+        greeks=known(added.greeks),
+        future_equivalent=added.equivalent(legs[0].contract.underlying) if legs else None,
         margin_after_paise=_margins(step, lines, lots),
     )
 
@@ -205,7 +210,7 @@ def _margins(step: Step, lines: Sequence[Line], lots: int) -> dict[int, int] | N
             break
         added = [line._replace(units=left * line.units) for line in lines]
         margin = margin_paise(step, [*book, *added])
-        if margin is None:
+        if isinstance(margin, Missing):
             return None
         found[left] = margin
     return found

@@ -43,6 +43,7 @@ def apply_report(step: Step, report: dict[str, Any]) -> None:
     filled = _apply(leg, report, entry=entry)
     if filled:
         charge_fill(step, trade, leg, report, first=first)
+        _count_slippage(step, trade, leg, report)
     if not entry and trade.state in {State.HOLD, State.OPEN}:
         move(step, trade, State.EXIT, report)
     elif filled:
@@ -59,6 +60,13 @@ def _trade_of(step: Step, order: str) -> Trade:
             continue
         return trade
     raise EngineError(f"{step.event.kind} at seq {step.seq}: no open trade has order {order}")
+
+
+def _count_slippage(step: Step, trade: Trade, leg: Leg, report: dict[str, Any]) -> None:
+    """Add what a fill cost beyond its order's expectation to its trade and to the session."""
+    side, expected = leg.side_of(report["order"]), report["expected_paise"]
+    for slippage in (trade.slippage, step.state.slippage):
+        slippage.add(side, report["quantity"], report["price_paise"], expected)
 
 
 def _apply(leg: Leg, report: dict[str, Any], *, entry: bool) -> bool:

@@ -15,6 +15,7 @@ from journal.log.canonical import canonical_bytes
 from trading.costs.fees import Fees
 from trading.execution.booked import BookedOrder, Reconciliation
 from trading.execution.positions import Trade
+from trading.execution.slippage import Slippage
 from trading.features.window import FloatWindow
 from trading.risk.breakers import Breaker, Outcome
 from trading.risk.snapshot import RecentOrder
@@ -22,7 +23,8 @@ from trading.risk.snapshot import RecentOrder
 
 class Quote(msgspec.Struct, frozen=True):
     """Best bid and ask, last price and forward of a contract in paise at the last frame that showed
-    it, and when it expires; `at` is that frame's `available_at`.
+    it, and when it expires; `at` is that frame's `available_at`. `valid_bid_paise` and
+    `valid_ask_paise` are the last there were.
     """
 
     bid_paise: int | None
@@ -31,6 +33,24 @@ class Quote(msgspec.Struct, frozen=True):
     last_paise: int | None = None
     forward_paise: int | None = None
     expires_at_us: int | None = None
+    valid_bid_paise: int | None = None
+    valid_ask_paise: int | None = None
+
+    def exit_paise(self, sign: int, *, halted: bool) -> int | None:
+        """What a holding of a sign would be closed at: the bid when it was bought, the ask when it
+        was sold; in a halt the last there was. None without one.
+        """
+        if sign > 0:
+            return self.valid_bid_paise if halted else self.bid_paise
+        return self.valid_ask_paise if halted else self.ask_paise
+
+    def after(self, earlier: Quote | None) -> Quote:
+        """This quote, which follows an earlier one of its contract."""
+        bid, ask = self.bid_paise, self.ask_paise
+        if earlier is not None:
+            bid = earlier.valid_bid_paise if bid is None else bid
+            ask = earlier.valid_ask_paise if ask is None else ask
+        return msgspec.structs.replace(self, valid_bid_paise=bid, valid_ask_paise=ask)
 
     @property
     def mid_paise(self) -> int | None:
@@ -52,7 +72,8 @@ class Terms(msgspec.Struct, frozen=True):
 
 class DayState(msgspec.Struct):
     """The open day: IST date, market hours in µs UTC, IST midnight in µs UTC, the seq of its
-    day.opened, the rates in force (None while costs are GROSS).
+    day.opened, the rates in force and the yearly rate blocked margin costs, 10^-9 (None while costs
+    are GROSS).
     """
 
     date: str
@@ -64,6 +85,7 @@ class DayState(msgspec.Struct):
     lot_sizes: dict[str, dict[str, int]]  # underlying -> expiry -> units
     terms: dict[str, Terms] = {}  # by underlying
     tariff: dict[str, Any] | None = None
+    funding_rate_e9: int | None = None
     closed: bool = False
 
 
@@ -129,19 +151,30 @@ class Request(msgspec.Struct, frozen=True):
     command: dict[str, Any]
 
 
+class Funding(msgspec.Struct):
+    """What the nights of the session have cost, paise, and how many could not be charged because no
+    margin was known; the margin of what is held when it was last known.
+    """
+
+    paise: int = 0
+    unfunded_nights: int = 0
+    margin_paise: int | None = None
+
+
 class RiskState(msgspec.Struct):
-    """What gates and breakers need to remember: equity at the day's opening, when last known, and
-    at its highest; when messages went in the last minute, and which orders; entries of the day by
-    strategy; what each open trade can lose, by its id; trades whose exit waits for a halt's end;
-    limits that were changed; strategies that are off, with the reason; breakers that are not
-    closed; what waits for a second person; losing trades in a row; how orders of the last minutes
-    ended; slippage of fills and changes of equity by the minute, of these the last and the trades
-    it was of.
+    """What gates and breakers need to remember: equity at the day's opening, when last known, at
+    its highest and at its highest of the day; when messages went in the last minute, and which
+    orders; entries of the day by strategy; what each open trade can lose, by its id; trades whose
+    exit waits for a halt's end; limits that were changed; strategies that are off, with the reason;
+    breakers that are not closed; what waits for a second person; losing trades in a row; how orders
+    of the last minutes ended; slippage of fills and changes of equity by the minute, of these the
+    last and the trades it was of.
     """
 
     opening_equity_paise: int | None = None
     equity_paise: int | None = None
     highest_equity_paise: int | None = None
+    day_highest_equity_paise: int | None = None
     messages_at: list[int] = []
     recent: list[RecentOrder] = []
     entries: dict[str, int] = {}
@@ -176,6 +209,8 @@ class EngineState(msgspec.Struct):
     risk: RiskState = msgspec.field(default_factory=RiskState)
     fees_today: Fees = msgspec.field(default_factory=Fees)
     fees_billed: dict[str, int] = {}  # paise by line, of the days that are closed
+    slippage: Slippage = msgspec.field(default_factory=Slippage)  # of all fills
+    funding: Funding = msgspec.field(default_factory=Funding)
     snapshot_seq: int = 0
     snapshot_minute: int = -1
     command_ids: list[str] = []

@@ -12,6 +12,7 @@ import msgspec
 
 from trading.costs.fees import Fees
 from trading.execution.orders import OPPOSITE, Contract, Side
+from trading.execution.slippage import Slippage
 
 
 class State(StrEnum):
@@ -96,6 +97,7 @@ class Trade(msgspec.Struct):
     frozen_us: int = 0  # of the time held, while trading was halted
     exit_reason: str | None = None
     fees: Fees = msgspec.field(default_factory=Fees)  # of its fills so far
+    slippage: Slippage = msgspec.field(default_factory=Slippage)  # likewise
 
     def move(self, to: State) -> None:
         """Follow an edge; raises IllegalTransitionError when there is none."""

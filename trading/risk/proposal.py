@@ -5,6 +5,7 @@ the book. Plain values; who proposes them works them out.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 import msgspec
 
@@ -61,6 +62,10 @@ class Greeks(msgspec.Struct, frozen=True):
     vega_paise: int
     theta_paise: int
     scenarios_paise: tuple[int, ...]
+
+    def to_data(self) -> dict[str, Any]:
+        """The figures as events carry them."""
+        return {**msgspec.structs.asdict(self), "scenarios_paise": list(self.scenarios_paise)}
 
     def plus(self, other: Greeks, times: int = 1) -> Greeks:
         """This and another, counted some times."""

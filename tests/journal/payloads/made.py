@@ -14,6 +14,7 @@ from journal.payloads import SCHEMAS, Schema
 from journal.payloads.market import COLUMNS, FrameBlock, PrintColumns
 from journal.payloads.orders import FILLS, BrokerReport
 from journal.payloads.shapes import Fees
+from journal.payloads.standing import PortfolioSnapshot, Waterfall
 
 SAFE = 2**53 - 1
 TEXT = st.text(st.characters(codec="utf-8", exclude_characters="\x00"), max_size=8)
@@ -98,6 +99,10 @@ def _objects(shape: type[msgspec.Struct]) -> st.SearchStrategy[dict[str, Any]]:
         return made.map(_even_prints)
     if shape is Fees:
         return made.map(_summed)
+    if shape is Waterfall:
+        return made.map(_falling)
+    if shape is PortfolioSnapshot:
+        return made.map(_balanced)
     return made.map(_consistent) if shape is BrokerReport else made
 
 
@@ -120,6 +125,32 @@ def _summed(fees: dict[str, Any]) -> dict[str, Any]:
     """Small enough to have a sum, and the sum."""
     lines = {name: value % 10**12 for name, value in fees.items() if name != "total"}
     return lines | {"total": sum(lines.values())}
+
+
+def _falling(steps: dict[str, Any]) -> dict[str, Any]:
+    """Small enough to have sums, and the sums."""
+    gross, slippage = steps["gross_paise"], steps["slippage_paise"] % 10**12
+    funding, fees = steps["funding_paise"], steps["fees"]
+    gross = None if gross is None else gross % 10**12
+    funding = None if funding is None else funding % 10**12
+    net = None
+    if gross is not None and fees is not None:
+        net = gross - fees["total"] - (funding or 0)
+    return steps | {
+        "gross_paise": gross,
+        "slippage_paise": slippage,
+        "expected_paise": None if gross is None else gross + slippage,
+        "funding_paise": funding,
+        "net_paise": net,
+    }
+
+
+def _balanced(snapshot: dict[str, Any]) -> dict[str, Any]:
+    """Cash and value small enough to have a sum, and the sum."""
+    cash, value = snapshot["cash_paise"] % 10**12, snapshot["value_paise"]
+    value = None if value is None else value % 10**12
+    equity = None if value is None else cash + value
+    return snapshot | {"cash_paise": cash, "value_paise": value, "equity_paise": equity}
 
 
 def _consistent(report: dict[str, Any]) -> dict[str, Any]:

@@ -92,20 +92,24 @@ def test_a_trade_s_fees_and_the_session_s_agree(charged: tuple[int, list[Event]]
     closed = next(e.data for e in events if e.kind == "session.closed")
     notes = [e.data["note"]["billed"] for e in events if e.kind == "day.closed"]
     assert closed["fees"]["total"] == sum(note["total"] for note in notes)
+    assert closed["funding_paise"] == 0  # nothing was held over a night
     assert closed["net_paise"] == closed["realised_paise"] - closed["fees"]["total"]
-    assert all(data["net_paise"] == data["gross_paise"] - data["fees_paise"] for data in archived)
-    # A note rounds six lines of a day to the paisa, two of them to the rupee.
-    apart = abs(sum(data["fees_paise"] for data in archived) - closed["fees"]["total"])
-    assert apart <= len(notes) * (2 * 50 + 5) + len(archived)
+    totals = [data["waterfall"]["fees"]["total"] for data in archived]
+    nets = [data["gross_paise"] - total for data, total in zip(archived, totals, strict=True)]
+    assert [data["net_paise"] for data in archived] == nets
+    # A note rounds six lines of a day to the paisa, two of them to the rupee; a trade each of six.
+    apart = abs(sum(totals) - closed["fees"]["total"])
+    assert apart <= len(notes) * (2 * 50 + 5) + 3 * len(archived)
 
 
 def test_equity_falls_by_what_is_charged(charged: tuple[int, list[Event]]) -> None:
     _, events = charged
     capital = factory_configuration().desk.capital_paise
     flat = [e.data for e in events if e.kind == "portfolio.snapshot" and not e.data["positions"]]
-    assert any(data["fees"]["total"] for data in flat)
+    assert any(data["waterfall"]["fees"]["total"] for data in flat)
     for data in flat:
-        assert data["equity_paise"] == capital + data["realised_paise"] - data["fees"]["total"]
+        fees = data["waterfall"]["fees"]["total"]
+        assert data["equity_paise"] == capital + data["realised_paise"] - fees
 
 
 def test_the_log_alone_decides_and_charges_the_same(charged: tuple[int, list[Event]]) -> None:
@@ -157,4 +161,4 @@ def test_a_session_that_is_gross_names_no_charge(tmp_path: Path) -> None:
     closed = next(e.data for e in events if e.kind == "day.closed")
     assert (closed["note"], closed["costs"]) == (None, "GROSS")
     changed = [e.data for e in events if e.kind == "position.changed"]
-    assert {data["fees_paise"] for data in changed} == {None}
+    assert {data["waterfall"]["fees"] for data in changed} == {None}

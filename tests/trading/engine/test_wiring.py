@@ -62,6 +62,9 @@ EXCLUDED: dict[str, str] = {
     "trading.engine.days:on_session_opened": _INPUT,
     "trading.engine.days:on_day_opened": _INPUT,
     "trading.engine.days:_open_risk": f"{_INPUT}: a day's account begins",
+    "trading.engine.portfolio:pay_for_the_night": (
+        f"{_INPUT}: a night has gone by; the next snapshot says what it cost"
+    ),
     "trading.engine.frames:on_market_status": f"{_INPUT}; what it stops, gate 3 and the exits say",
     "trading.engine.frames:thaw": f"{_INPUT}: trading goes on, or another day opens",
     "trading.engine.reports:on_order_submitted": f"{_INPUT}; nothing moves before a report",
@@ -71,6 +74,7 @@ EXCLUDED: dict[str, str] = {
     "trading.engine.engine:Engine._take_opening": f"{_INPUT}: the configuration is in it",
     "trading.engine.runner:SessionRunner._run": "opens the log before anything can be in it",
     "trading.engine.runner:SessionRunner._continue": _RUNNER,
+    "trading.engine.surfaces:fit_due_surface": "says surface.fitted; the walked session fits none",
     "trading.engine.runner:SessionRunner._rotate": _PACKING,
     "trading.engine.runner:SessionRunner._packed": _PACKING,
     **{
