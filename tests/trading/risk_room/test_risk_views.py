@@ -181,7 +181,7 @@ def spooled(desk: Client) -> Iterator[Any]:
         ("rearm", "kill switch S4", {}, {"breaker": "kill switch S4"}),
         ("disable", "S4", {}, {"strategy": "S4"}),
         ("enable", "S4", {}, {"strategy": "S4"}),
-        ("approve", str(uuid4()), {}, None),
+        ("approve", "6d1f3c52-8a0e-4b7e-9d5b-0c9a4f2e7b11", {}, None),
         ("limit", "order_lots", {"value": "30"}, {"name": "order_lots", "value": 30}),
     ],
 )
