@@ -13,6 +13,7 @@ DECIDING = ("journal/log", "trading")
 OWN = {"journal", "trading", "django"}  # django: the rooms beside the deciding packages
 ORACLES = {"cvxpy"}  # asked for by name beside the solvers that decide, and by no session
 DRAWING = {"matplotlib"}  # makes pictures for people, loaded when one is asked for
+TERMINAL = {"click"}  # shows people how far an import is
 
 
 def test_every_library_the_deciding_packages_import_is_recorded() -> None:
@@ -27,7 +28,7 @@ def test_every_library_the_deciding_packages_import_is_recorded() -> None:
                     names.add(node.module)
             imported[str(path)] = {name.partition(".")[0] for name in names}
     libraries = set().union(*imported.values()) - sys.stdlib_module_names - OWN
-    assert libraries - ORACLES - DRAWING == set(LIBRARIES)
+    assert libraries - ORACLES - DRAWING - TERMINAL == set(LIBRARIES)
 
 
 def test_the_variables_every_process_is_given_are_recorded() -> None:

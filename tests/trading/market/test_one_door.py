@@ -21,7 +21,7 @@ ROOTS = ("trading", "replay", "journal", "diagnostics", "brahmastra_site")
 # Who may open the store's files, and why.
 ALLOWED = {
     "trading/market/store.py": "writes them",
-    "trading/market/services.py": "holds the connection that imports",
+    "trading/market/intake.py": "takes files in over the connection it is given",
     "trading/market/importing.py": "imports: judges and writes what comes",
     "trading/market/agreement.py": "compares what comes with what is there",
     "trading/market/day_slots.py": "counts what is being written, by its day",
@@ -29,6 +29,7 @@ ALLOWED = {
     "trading/market/synthetic/writing.py": "writes what is generated",
     "trading/market/timeguard.py": "is the door",
     "trading/market/rejections.py": "shows refused rows, which are no history",
+    "brahmastra_site/warmth.py": "opens an empty DuckDB, so that the first page need not",
     "brahmastra_site/bench/": "measures the bare read beside the door",
 }
 READERS = ("read_parquet", "parquet_scan", "read_csv", "from_parquet")
