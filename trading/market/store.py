@@ -26,7 +26,7 @@ import duckdb
 import msgspec
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Sequence
+    from collections.abc import Collection, Iterable, Iterator, Sequence
 
 CHAIN_SNAPSHOTS = "chain_snapshots"
 REJECTED = "rejected"
@@ -247,11 +247,16 @@ class Catalogue(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     def find(self, source: StoredSource, importer: str, importer_version: int) -> Import | None:
         """What this importer made of this source and is current, or None."""
-        wanted = (source.identity, importer)
-        for made in self.current:
-            if made.identity == wanted and made.importer_version == importer_version:
-                return made
-        return None
+        return _made_of(self.current, source, importer, importer_version)
+
+    def find_superseded(
+        self, source: StoredSource, importer: str, importer_version: int
+    ) -> Import | None:
+        """What this importer once made of this source and a later edition took the place of, or
+        None.
+        """
+        superseded = [made for made in self.imports if made.superseded_in is not None]
+        return _made_of(superseded, source, importer, importer_version)
 
 
 class MarketStore:
@@ -447,6 +452,16 @@ def file_digest(path: Path) -> str:
     """SHA-256 of a file's bytes, in hexadecimal."""
     with path.open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def _made_of(
+    imports: Iterable[Import], source: StoredSource, importer: str, importer_version: int
+) -> Import | None:
+    wanted = (source.identity, importer)
+    for made in imports:
+        if made.identity == wanted and made.importer_version == importer_version:
+            return made
+    return None
 
 
 def _with_superseded(

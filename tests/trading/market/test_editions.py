@@ -177,6 +177,19 @@ def test_an_earlier_edition_never_takes_the_place_of_a_later_one(tmp_path: Path)
     assert "The Union Budget" in _events(root).values()
 
 
+def test_what_is_shipped_and_was_superseded_changes_nothing_when_it_is_met_again(
+    tmp_path: Path,
+) -> None:
+    root = tmp_path / "market"
+    market_import(root=root, with_shipped=True)
+    later = _edition(tmp_path, "calendar", 2)
+    market_import(root=root, paths=[later], with_shipped=True)
+    before = (root / "catalogue.json").read_bytes()
+    report = market_import(root=root, paths=[later], with_shipped=True)
+    assert {outcome.status for outcome in report.outcomes} == {"unchanged"}
+    assert (root / "catalogue.json").read_bytes() == before
+
+
 def test_editions_of_one_folder_end_with_the_last(tmp_path: Path) -> None:
     folder = tmp_path / "editions"
     folder.mkdir()
