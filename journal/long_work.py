@@ -7,6 +7,7 @@ it belongs to, so a worker that was given up cannot write any more.
 
 from __future__ import annotations
 
+import functools
 import logging
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -210,7 +211,7 @@ def works_reap(*, model: type[LongWork], now: datetime, send: Callable[[UUID], N
             if _unchanged(row).update(heartbeat_at=now)  # their message is lost
         ]
     for work_id in sent:
-        transaction.on_commit(lambda work_id=work_id: send(work_id))
+        transaction.on_commit(functools.partial(send, work_id))
     return sent
 
 

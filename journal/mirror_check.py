@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import orjson
 
@@ -178,7 +178,7 @@ def _row_difference(stored: tuple[Any, ...] | None, number: int, line: LogLine) 
     if stored is None:
         return f"{place} is in the log and not in the store"
     row = row_of(number, line)
-    body = orjson.loads(row[RAW])["event"]["body"]
+    body = orjson.loads(cast("str", row[RAW]))["event"]["body"]
     found = (*stored[:-1], orjson.loads(stored[-1]))
     for name, expected, value in zip((*COLUMNS, "payload"), (*row, body), found, strict=True):
         if value != expected:

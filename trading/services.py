@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from journal.log.reader import first_opening
 from journal.log.session import checked_session_name, day_files, session_directory
 from journal.log.writer import Durability
 from trading.costs.rates import CostError
@@ -21,7 +22,6 @@ from trading.engine.configuration import (
     configuration_from_toml,
 )
 from trading.engine.opening import tariff_of
-from trading.engine.resume import first_opening
 from trading.engine.runner import Plan, SessionRunner, World
 from trading.market.calendar import calendar, is_market_day, ist_date, session_hours
 from trading.market.feed import FeedItem, closes, days_with_data, feed_items, files_of_days

@@ -557,7 +557,9 @@ def _tell_report(event: StoredEvent) -> tuple[_Telling, ...]:
         headline += f": {data['reason']}"
     if data.get("price_basis") == "MODELLED":
         headline += ", MODELLED from the day's close"
-    facts = {name: data[name] for name in ("latency_us", "charges_paise") if name in data}
+    facts: dict[str, Any] = {
+        name: data[name] for name in ("latency_us", "charges_paise") if name in data
+    }
     if data.get("charges_reason"):
         facts["charges_reason"] = data["charges_reason"]
     tones = {"FILLED": "good", "REJECTED": "stop", "CANCELLED": "stop", "EXPIRED": "stop"}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import orjson
 from django.db import connection
@@ -20,6 +20,9 @@ from trading.risk_room.switches import (
     switches_of,
     waiting_of,
 )
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 CHANGES_SHOWN = 50
 
@@ -248,8 +251,16 @@ def _blocks(day: Day) -> tuple[Blocks, ...]:
             reason=str(gate.get("reason") or ""),
         )
         for number, times, entries, seq, ts, data in _rows(_BLOCKS, _ids(day))
-        for gate in [next((g for g in data["gates"] if g["number"] == number), {})]
+        for gate in [_gate(data, number)]
     )
+
+
+def _gate(decision: dict[str, Any], number: int) -> dict[str, Any]:
+    """What a decision says of a gate; nothing where it does not name it."""
+    found: Iterator[dict[str, Any]] = (
+        gate for gate in decision["gates"] if gate["number"] == number
+    )
+    return next(found, {})
 
 
 def _is_finished(number: int) -> bool:
