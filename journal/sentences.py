@@ -178,6 +178,29 @@ def _set_aside(data: Data) -> str:
     return f"{told}; nothing is entered" if data.get("blocks") else told
 
 
+def _statement(data: Data) -> str:
+    if data.get("problem"):
+        return f"{data.get('broker')} could not be asked: {data['problem']}"
+    orders, held = len(data.get("orders") or []), len(data.get("holdings") or [])
+    told = f"{data.get('broker')} works {orders} order{'' if orders == 1 else 's'}"
+    return f"{told} and holds {held} contract{'' if held == 1 else 's'}"
+
+
+def _reconciled(data: Data) -> str:
+    told = f"book and {data.get('broker')} compared ({data.get('why')})"
+    if data.get("problem"):
+        told += f": not possible, {data['problem']}"
+    else:
+        number = data.get("differences")
+        told += f": {number or 'no'} difference{'' if number == 1 else 's'}"
+    return f"{told}; nothing is entered" if data.get("blocks") else told
+
+
+def _accepted(data: Data) -> str:
+    told = f"differences of {data.get('reconciliation')} accepted by {data.get('actor')}"
+    return f"{told}, approved by {data.get('approver')}{_because(data)}"
+
+
 def _position(data: Data) -> str:
     before, now = data.get("before"), data.get("state")
     told = f"{now}" if before in (None, now) else f"{before} → {now}"
@@ -238,7 +261,10 @@ _TELLERS: dict[str, Callable[[Data], str]] = {
     "operator.command": _command,
     "order.submitted": _submitted,
     "broker.report": _report,
+    "broker.statement": _statement,
     "report.set_aside": _set_aside,
+    "book.reconciled": _reconciled,
+    "reconciliation.accepted": _accepted,
     "session.ended": _session_ended,
     "surface.fitted": _surface,
     "features.computed": _features,

@@ -22,7 +22,9 @@ from journal.log.session import checked_session_name, replace_file
 if TYPE_CHECKING:
     from pathlib import Path
 
-COMMANDS = frozenset({"kill", "limit", "rearm", "disable", "enable", "approve"})
+COMMANDS = frozenset(
+    {"kill", "limit", "rearm", "disable", "enable", "approve", "reconcile", "accept"}
+)
 
 
 class SpoolError(Exception):

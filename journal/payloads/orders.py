@@ -154,3 +154,139 @@ class ReportSetAside(Shape, frozen=True):
     verdict: Literal["DUPLICATE", "UNKNOWN_ORDER", "OVERFILL", "AFTER_END"]
     reason: Text
     blocks: bool
+
+
+Why = Literal["DAY_OPENED", "RESTART", "DOUBT", "ASKED"]
+Verdict = Literal["AGREES", "NOT_AT_BROKER", "NOT_IN_BOOK", "DIFFERS", "ACCEPTED"]
+
+
+class StatedOrder(Shape, frozen=True):
+    """An order the broker works.
+
+    order: id of the order.
+    contract: the contract.
+    side: `BUY` or `SELL`.
+    quantity: units ordered.
+    filled: units filled so far.
+    """
+
+    order: Text
+    contract: Contract
+    side: Side
+    quantity: Positive
+    filled: Count
+
+
+class StatedHolding(Shape, frozen=True):
+    """Units of a contract.
+
+    contract: the contract.
+    units: units, positive when bought; never 0.
+    """
+
+    contract: Contract
+    units: int
+
+
+@payload_of("broker.statement")
+class BrokerStatement(Shape, frozen=True):
+    """What the broker says it works and holds for us.
+
+    broker: name of the broker.
+    why: why it was asked: `DAY_OPENED`, `RESTART` after the session was interrupted, `DOUBT` an
+        order without an answer or a report the book cannot take, `ASKED` by a person.
+    detail: the same in words; null where the word says it.
+    problem: why it could not be asked; null when it answered.
+    orders: the orders it works.
+    holdings: what it holds.
+    """
+
+    broker: Text
+    why: Why
+    detail: Text | None
+    problem: Text | None
+    orders: list[StatedOrder]
+    holdings: list[StatedHolding]
+
+
+class ReconciledOrder(Shape, frozen=True):
+    """An order that works at the broker or by the book.
+
+    order: id of the order.
+    contract: the contract.
+    side: `BUY` or `SELL`.
+    broker_quantity: units ordered, as the broker has it; null when it does not work there.
+    broker_filled: units filled, as the broker has it; null when it does not work there.
+    book_quantity: units ordered by the book; null when it does not work there.
+    book_filled: units filled by the book; null when it does not work there.
+    verdict: `AGREES`, `NOT_AT_BROKER`, `NOT_IN_BOOK`, `DIFFERS`, or `ACCEPTED` by two people.
+    """
+
+    order: Text
+    contract: Contract
+    side: Side
+    broker_quantity: Positive | None
+    broker_filled: Count | None
+    book_quantity: Positive | None
+    book_filled: Count | None
+    verdict: Verdict
+
+
+class ReconciledPosition(Shape, frozen=True):
+    """A contract that is held at the broker or by the book.
+
+    contract: the contract.
+    broker_units: units the broker holds, positive when bought.
+    book_units: units the book holds, positive when bought.
+    verdict: `AGREES`, `DIFFERS`, or `ACCEPTED` by two people.
+    """
+
+    contract: Contract
+    broker_units: int
+    book_units: int
+    verdict: Verdict
+
+
+@payload_of("book.reconciled")
+class BookReconciled(Shape, frozen=True):
+    """The book compared with what the broker says.
+
+    broker: name of the broker.
+    why: as in the `broker.statement` it answers.
+    detail: as in the `broker.statement` it answers.
+    problem: why nothing could be compared; null when it was.
+    orders: each order that works at the broker or by the book.
+    positions: each contract that is held at the broker or by the book.
+    differences: how many of them differ and are not accepted.
+    blocks: whether nothing is entered until a later comparison finds no difference or two people
+        accept those found.
+    """
+
+    broker: Text
+    why: Why
+    detail: Text | None
+    problem: Text | None
+    orders: list[ReconciledOrder]
+    positions: list[ReconciledPosition]
+    differences: Count
+    blocks: bool
+
+
+@payload_of("reconciliation.accepted")
+class ReconciliationAccepted(Shape, frozen=True):
+    """Two people let differences between broker and book stand; entries are admitted again.
+
+    reconciliation: id of the `book.reconciled` that found them.
+    positions: by how many units the broker may differ from the book.
+    orders: ids of the orders that may differ.
+    actor: who asked for it.
+    approver: who agreed.
+    reason: why, in the words of who asked.
+    """
+
+    reconciliation: Text
+    positions: list[StatedHolding]
+    orders: list[Text]
+    actor: Text
+    approver: Text
+    reason: str

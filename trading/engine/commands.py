@@ -9,6 +9,12 @@ from typing import TYPE_CHECKING, Any
 from trading.engine.approvals import ask_approval, refuse, settle
 from trading.engine.breakers import emit_breaker, forget_after_rearming
 from trading.engine.kill_switch import clear_kill, is_set, set_kill, switch_names
+from trading.engine.reconciliation import (
+    accept_differences,
+    acceptance_problem,
+    ask_acceptance,
+    ask_reconciliation,
+)
 from trading.engine.step import EngineError, Step
 from trading.risk.breakers import BREAKERS
 from trading.risk.limits import (
@@ -168,6 +174,12 @@ def _approve(step: Step, data: dict[str, Any]) -> None:
         problem = _limit_problem(step, name, value)
         if problem is None:
             _change_limit(step, wanted, approver=data["actor"], causes=causes)
+    elif wanted["command"] == "accept":
+        problem = acceptance_problem(step, wanted["arguments"]["reconciliation"])
+        if problem is None:
+            accept_differences(step, wanted, approver=data["actor"], causes=causes)
+        else:
+            refuse(step, wanted, problem)
     else:
         _close_breaker(step, wanted, approver=data["actor"], causes=causes)
 
@@ -179,4 +191,6 @@ _HANDLERS: dict[str, Callable[[Step, dict[str, Any]], None]] = {
     "disable": _disable,
     "enable": _enable,
     "approve": _approve,
+    "reconcile": ask_reconciliation,
+    "accept": ask_acceptance,
 }

@@ -66,6 +66,7 @@ def on_day_opened(step: Step) -> None:
         pay_for_the_night(step, date.fromisoformat(previous.date))
     _open_risk(step)
     step.state.orders = {}  # they were valid for their day
+    step.state.reconciliation.accepted_orders = []
     step.state.snapshot_minute = -1
     for name, seen in step.state.underlyings.items():
         if seen.halted:  # a halt ends with its day

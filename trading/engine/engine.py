@@ -14,6 +14,7 @@ from trading.engine.commands import on_operator_command
 from trading.engine.configuration import Configuration, configuration_from_data
 from trading.engine.days import on_clock_tick, on_day_opened, on_session_ended, on_session_opened
 from trading.engine.frames import on_market_frame, on_market_status
+from trading.engine.reconciliation import on_broker_statement
 from trading.engine.reports import on_broker_report, on_order_submitted
 from trading.engine.state import (
     EngineState,
@@ -33,6 +34,7 @@ HANDLERS: dict[str, Callable[[Step], None]] = {
     "operator.command": on_operator_command,
     "order.submitted": on_order_submitted,
     "broker.report": on_broker_report,
+    "broker.statement": on_broker_statement,
     "market.status": on_market_status,
     "clock.tick": on_clock_tick,
     "market.frame": on_market_frame,

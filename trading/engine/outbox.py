@@ -73,6 +73,7 @@ class Outbox:
         self._awaited: dict[_Awaited, int] = {}  # since when
         self._sent_at: deque[int] = deque()  # of the last second
         self._heard: set[str] = set()  # ids of reports
+        self._unsettled: str | None = None  # an order of unknown outcome, until it is reconciled
 
     def note(self, batch: Sequence[Event]) -> None:
         """Take up the intents among what was derived."""
@@ -118,6 +119,21 @@ class Outbox:
         for awaited, since in list(self._awaited.items()):
             if since <= overdue and awaited in self._awaited:
                 await self._ask_after(awaited)
+
+    async def ask_after_all(self, orders: Iterable[str]) -> None:
+        """Have the broker say all it has to say of orders, so that the book knows what it does."""
+        for order in orders:
+            await self._ask_after(_Awaited(order, cancels=False))
+
+    def take_unsettled(self) -> str | None:
+        """The order whose answer did not come in time, in words, once its outcome is heard of or
+        was asked after; None when there is none. Each is given once.
+        """
+        order = self._unsettled
+        if order is None or any(each.order == order for each in self._awaited):
+            return None
+        self._unsettled = None
+        return f"{order}: no answer came in time"
 
     # --- out ---
 
@@ -171,6 +187,7 @@ class Outbox:
                 reports = await self._broker.submit(order, at=submitted.ts)
         except UnknownOutcomeError as error:
             self._progress(f"{order.order}: outcome unknown ({error})")
+            self._unsettled = order.order
             return
         await self._take(reports, submitted.ts, cause=submitted.seq, send=False)
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from trading.engine.reconciliation import doubt
 from trading.execution.booked import BookedOrder
 from trading.execution.orders import FILLS, Contract
 
@@ -55,11 +56,6 @@ def take_report(step: Step) -> list[Report]:
     if report["status"] == ACKED:
         return [report] if len(order.reports) == 1 else []
     return _take_end(step, order, report)
-
-
-def doubt(step: Step, reason: str) -> None:
-    """Let nothing in until book and broker are reconciled; the first reason stands."""
-    step.state.reconciliation.doubt = step.state.reconciliation.doubt or reason
 
 
 def _take_fill(step: Step, order: BookedOrder, report: Report) -> list[Report]:

@@ -35,8 +35,9 @@ from trading.engine.kill_switch import is_stopped, reach
 from trading.engine.live import LiveDay
 from trading.engine.opening import OPENS_BEFORE_US, day_data, opening_instant, trading_day
 from trading.engine.outbox import Outbox
+from trading.engine.reconciliation import DAY_OPENED, DOUBT, RESTART, statement_data
 from trading.engine.resume import Resumption, resume
-from trading.execution.broker import Moment
+from trading.execution.broker import Moment, UnreachableError
 from trading.execution.closing import Closes, no_closes
 from trading.execution.paper import PaperBroker
 from trading.market.calendar import session_hours
@@ -230,6 +231,11 @@ class SessionRunner:
             await self._broker.open_day(trading_day(self.engine.state.day))
         await self._broker.restore(resumption.sent(), resumption.holdings)
         await self._outbox.take_up(resumption)
+        day = self.engine.state.day
+        if self._broker.limits.keeps_book and day is not None and not day.closed:
+            await self._reconcile(RESTART)
+        else:
+            await self._reconcile_if_due()
 
     # --- one day ---
 
@@ -341,6 +347,8 @@ class SessionRunner:
         await self._step("day.opened", ts, data, key=iso)
         assert self.engine.state.day is not None  # noqa: S101 - it has just been opened
         await self._broker.open_day(trading_day(self.engine.state.day))
+        if self._broker.limits.keeps_book:
+            await self._reconcile(DAY_OPENED)
 
     async def _run_instant(self, group: list[FeedInput], *, closes: Closes | None) -> None:
         """Take everything of one instant: what the broker says first, then the feed's inputs.
@@ -350,6 +358,7 @@ class SessionRunner:
             await self._outbox.send(paced=False)  # orders are valid for the day
         frames = [item.frame for item in group if item.frame is not None]
         await self._outbox.hear(Moment(group[0].ts, frames, closes))
+        await self._reconcile_if_due()
         for item in group:
             await self._step(item.kind, item.ts, item.data, key=item.key)
 
@@ -379,6 +388,38 @@ class SessionRunner:
         if kind not in {"order.submitted", "broker.report"}:
             await self._outbox.send()
         return event
+
+    # --- the book against the broker's ---
+
+    async def _reconcile_if_due(self) -> None:
+        """Compare book and broker where the engine wants it, or where an order's answer did not
+        come from a broker that keeps its own book.
+        """
+        due, unsettled = self.engine.state.reconciliation.due, self._outbox.take_unsettled()
+        if due is not None:
+            await self._reconcile(due.why, due.detail, cause=(due.seq,))
+        elif unsettled is not None and self._broker.limits.keeps_book:
+            await self._reconcile(DOUBT, unsettled)
+
+    async def _reconcile(
+        self, why: str, detail: str | None = None, *, cause: tuple[int, ...] = ()
+    ) -> None:
+        """Ask the broker what it works and holds, and let the engine compare. What a broker with a
+        book of its own has to say of working orders is heard first.
+        """
+        state, statement, problem = self.engine.state, None, None
+        if self._broker.limits.keeps_book:
+            working = [name for name, order in state.orders.items() if not order.over]
+            await self._outbox.ask_after_all(working)
+        try:
+            statement = await self._broker.statement(at=state.ts)
+        except UnreachableError as error:
+            problem = str(error) or "no answer"
+            self.world.progress(f"{self._broker.name} cannot be asked: {problem}")
+        data = statement_data(
+            statement, broker=self._broker.name, why=why, detail=detail, problem=problem
+        )
+        await self._step("broker.statement", state.ts, data, cause=cause)
 
     async def _commit(self) -> None:
         await self._tap.commit()
@@ -495,6 +536,8 @@ class SessionRunner:
     async def _command(self, data: dict[str, Any]) -> None:
         self.world.progress(f"{data['command']} by {data['actor']}: {data['reason']}")
         await self._step("operator.command", self.engine.state.ts, data, key=data["id"])
+        if data["command"] == "reconcile":
+            await self._reconcile_if_due()
 
     # --- pace ---
 

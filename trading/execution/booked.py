@@ -6,6 +6,7 @@ from typing import Any
 
 import msgspec
 
+from trading.execution.broker import Holding
 from trading.execution.orders import Contract, Side
 
 
@@ -26,14 +27,29 @@ class BookedOrder(msgspec.Struct):
     over: bool = False
 
 
+class Due(msgspec.Struct, frozen=True):
+    """A reconciliation that has to be made: why, in a word and in a sentence, and the seq of the
+    event that wants it.
+    """
+
+    why: str
+    detail: str
+    seq: int
+
+
 class Reconciliation(msgspec.Struct):
     """Where the book stands against the broker's.
 
-    `doubt` is why nothing may be entered, None while both agree; `seq` that of the last
-    book.reconciled; `accepted` the units by which the broker may differ, by contract label, since
-    somebody has accepted it.
+    `doubt` is why nothing may be entered, None while both agree; `due` the reconciliation that the
+    broker has to be asked for; `seq` that of the last book.reconciled. `units` are those by which
+    the broker's holdings differed in it and `orders` the orders that differed; `accepted_units` and
+    `accepted_orders` what may differ since two people have accepted it.
     """
 
     doubt: str | None = None
+    due: Due | None = None
     seq: int = 0
-    accepted: dict[str, int] = {}
+    units: list[Holding] = []
+    orders: list[str] = []
+    accepted_units: list[Holding] = []
+    accepted_orders: list[str] = []

@@ -1,4 +1,5 @@
-"""`manage.py tell`: change limits, re-arm breakers, switch strategies of a running session.
+"""`manage.py tell`: change limits, re-arm breakers, switch strategies of a running session, have
+book and broker compared.
 
 Needs no database, no web and no Valkey.
 """
@@ -29,13 +30,16 @@ COMMANDS: dict[str, tuple[tuple[str, type, str], ...]] = {
     "disable": (("strategy", str, "its name, such as S4"),),
     "enable": (("strategy", str, "its name, such as S4"),),
     "approve": (("request", str, "the id of the command that waits for a second person"),),
+    "reconcile": (),
+    "accept": (("reconciliation", str, "the id of the book.reconciled whose differences stand"),),
 }
 
 
 class Command(BaseCommand):
     help = (
-        "Tell a running session to change a limit, re-arm a breaker or switch a strategy. What "
-        "lets more through waits until another person approves it; the session's log answers."
+        "Tell a running session to change a limit, re-arm a breaker, switch a strategy, or compare "
+        "book and broker. What lets more through waits until another person approves it; the "
+        "session's log answers."
     )
     requires_system_checks: list[str] = []  # noqa: RUF012 - Django's name
 

@@ -47,7 +47,11 @@ def reported(engine: Engine, report: Report) -> list[Event]:
 @pytest.fixture(scope="module")
 def entering(tmp_path_factory: pytest.TempPathFactory) -> tuple[Engine, list[Event]]:
     """An engine whose two entry orders are submitted and not answered, with their intents."""
-    directory = tmp_path_factory.mktemp("entering")
+    return entering_desk(tmp_path_factory.mktemp("entering"))
+
+
+def entering_desk(directory: Path) -> tuple[Engine, list[Event]]:
+    """The same, of a session that is run in a directory."""
     desk = Desk(directory, [*firing(), frame(6, FIRES)])
     desk.run()
     engine, intents = Engine("day1"), list[Event]()

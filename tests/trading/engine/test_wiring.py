@@ -69,7 +69,13 @@ EXCLUDED: dict[str, str] = {
     "trading.engine.frames:thaw": f"{_INPUT}: trading goes on, or another day opens",
     "trading.engine.reports:on_order_submitted": f"{_INPUT}; nothing moves before a report",
     "trading.engine.report_intake:book_order": f"{_INPUT}: an order is in the book",
-    "trading.engine.report_intake:doubt": "a report.set_aside has just said why; paper gives none",
+    "trading.engine.reconciliation:doubt": "a report.set_aside has just said why; paper gives none",
+    "trading.engine.reconciliation:want_reconciliation": (
+        f"{_INPUT}: the runner asks the broker at once, and a book.reconciled follows"
+    ),
+    "trading.engine.reconciliation:accept_differences": (
+        "says reconciliation.accepted; paper's book never differs from ours"
+    ),
     "trading.engine.engine:Engine.restore": "the dump is in day.opened, with its digest",
     "trading.engine.engine:Engine._take_opening": f"{_INPUT}: the configuration is in it",
     "trading.engine.runner:SessionRunner._run": "opens the log before anything can be in it",
@@ -79,7 +85,10 @@ EXCLUDED: dict[str, str] = {
     "trading.engine.runner:SessionRunner._packed": _PACKING,
     **{
         f"trading.engine.outbox:Outbox.{name}": _RUNNER
-        for name in ("note", "take_up", "_room", "_next", "_let_out", "_answered", "_ask_after")
+        for name in (
+            *("note", "take_up", "take_unsettled"),
+            *("_room", "_next", "_let_out", "_answered", "_ask_after"),
+        )
     },
     "trading.engine.outbox:Outbox._remember": _RUNNER,
     "trading.engine.outbox:Outbox._withdraw": _RUNNER,
@@ -98,6 +107,7 @@ EXCLUDED: dict[str, str] = {
     "input:day.opened": _INPUT,
     "input:market.status": _INPUT,
     "input:order.submitted": _INPUT,
+    "input:operator.command": f"{_INPUT}: reconcile, which a book.reconciled answers",
     "input:broker.report": f"{_INPUT}: the end of one leg's order while another still works",
 }
 
@@ -233,6 +243,7 @@ def governed(var_dir: Path) -> Desk:
             looser,
             tell(4, "disable", strategy="S4"),
             tell(5, "enable", strategy="S4"),
+            tell(12, "reconcile"),
         ],
         2: [
             tell(7, "approve", actor="ravi", request=looser.id),
