@@ -63,6 +63,21 @@ CONTRACT = {"underlying": "NIFTY", "expiry": "2026-03-02", "strike_paise": 25300
             "FILLED 65 at ₹149.60, expected ₹150.00",
         ),
         ("broker.report", {"status": "REJECTED", "reason": "margin"}, "REJECTED: margin"),
+        (
+            "broker.statement",
+            {"broker": "paper", "problem": None, "orders": [{}], "holdings": []},
+            "paper works 1 order and holds 0 contracts",
+        ),
+        (
+            "book.reconciled",
+            {"broker": "b", "why": "RESTART", "problem": None, "differences": 1, "blocks": True},
+            "book and b compared (RESTART): 1 difference; nothing is entered",
+        ),
+        (
+            "reconciliation.accepted",
+            {"reconciliation": "s.7", "actor": "asha", "approver": "ravi", "reason": "by hand"},
+            "differences of s.7 accepted by asha, approved by ravi: by hand",
+        ),
         ("features.computed", {"values": {"a": 1, "b": None}}, "1 of 2 known"),
         (
             "surface.fitted",
