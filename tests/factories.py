@@ -75,6 +75,7 @@ _GOVERNING = {
     3: [_tell(4, "approve", "ravi", request=_REARM.id)],
     40: [_tell(5, "kill", strategy="S4", hold=True)],
     41: [_tell(6, "limit", name="messages_per_second", value=7)],
+    42: [_tell(7, "reconcile")],
 }
 _STOPS_AT = 160
 

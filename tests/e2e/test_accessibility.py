@@ -51,6 +51,7 @@ def addresses(told: str) -> list[str]:
         f"/journal/{told}/files/",
         "/risk/",
         f"/risk/in-force/?session={told}",
+        f"/risk/reconciliation/?session={told}",
         "/surface/",
         "/replay/",
         "/stop/",

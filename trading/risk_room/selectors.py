@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 CHANGES_SHOWN = 50
+RECONCILIATIONS_SHOWN = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,6 +185,51 @@ def in_force_page(*, session: str, at_us: int | None) -> InForcePage:
     )
 
 
+@dataclass(frozen=True, slots=True)
+class Compared:
+    """A comparison of book and broker, or two people's word on one. `ts` µs UTC."""
+
+    seq: int
+    ts: int
+    kind: str
+    data: dict[str, Any]
+
+    @property
+    def is_acceptance(self) -> bool:
+        return self.kind == "reconciliation.accepted"
+
+
+@dataclass(frozen=True, slots=True)
+class ReconciliationPage:
+    """The comparisons of book and broker in a day of a session, the newest first."""
+
+    session: str
+    sessions: tuple[str, ...]
+    days: tuple[str, ...] = ()
+    day: Day | None = None
+    found: tuple[Compared, ...] = ()
+    synthetic: bool = False
+
+
+def reconciliation_page(filters: RiskFilters, *, differing: bool) -> ReconciliationPage:
+    """Return the newest comparisons of a day, `differing`: only those that found a difference or
+    could not be made, with what was accepted: four queries.
+
+    Raises UnknownEventError for a session or a day that the store does not have.
+    """
+    sessions = _sessions()
+    session = _one_of(filters.session, tuple(sessions))
+    days = _days(sessions[session]) if session else []
+    dates = tuple(day.date for day in reversed(days))
+    chosen = _one_of(filters.day, dates)
+    if not chosen:
+        return ReconciliationPage(session, tuple(sessions))
+    day = next(day for day in days if day.date == chosen)
+    parameters = {**_ids(day), "differing": differing, "limit": RECONCILIATIONS_SHOWN}
+    found = tuple(Compared(*row) for row in _rows(_COMPARED, parameters))
+    return ReconciliationPage(session, tuple(sessions), dates, day, found, _is_synthetic(day))
+
+
 def _one_of(wanted: str, known: tuple[str, ...]) -> str:
     """The one that is wanted, the first without a wish; UnknownEventError for another."""
     if wanted and wanted not in known:
@@ -303,6 +349,14 @@ def _json(value: Any) -> Any:
     return orjson.loads(value) if isinstance(value, str) and value.startswith("{") else value
 
 
+_COMPARED = """
+    SELECT seq, ts, kind, payload->'data' FROM audit.event
+     WHERE kind IN ('book.reconciled', 'reconciliation.accepted')
+       AND id >= %(first)s AND id < %(after)s
+       AND (NOT %(differing)s OR kind <> 'book.reconciled'
+            OR (payload->'data'->>'blocks')::boolean)
+     ORDER BY id DESC LIMIT %(limit)s
+"""
 _VERDICTS = ("pass", "waived_reducing", "half", "queued", "block")
 _MINUTES = """
     SELECT (gate->>'number')::int, e.ts,

@@ -22,7 +22,12 @@ from journal.log.errors import LogError
 from journal.selectors import UnknownEventError
 from journal.services import session_tell
 from journal.spool import SpoolError
-from trading.risk_room.selectors import RiskFilters, in_force_page, risk_page
+from trading.risk_room.selectors import (
+    RiskFilters,
+    in_force_page,
+    reconciliation_page,
+    risk_page,
+)
 
 if TYPE_CHECKING:
     from django.http import HttpRequest
@@ -84,6 +89,20 @@ def in_force(request: HttpRequest) -> HttpResponse:
         raise Http404 from None
     context = {"tab": "in-force", "page": page, "problems": problems}
     return _rendered(request, "trading/risk_in_force.html", context)
+
+
+@require_safe
+@role_required()
+def reconciliation(request: HttpRequest) -> HttpResponse:
+    """The comparisons of book and broker in a day, differences side by side."""
+    filters = RiskFilters(request.GET.get("session", ""), request.GET.get("day", ""))
+    differing = request.GET.get("only") == "differences"
+    try:
+        page = reconciliation_page(filters, differing=differing)
+    except UnknownEventError:
+        raise Http404 from None
+    context = {"tab": "reconciliation", "page": page, "differing": differing}
+    return _rendered(request, "trading/risk_reconciliation.html", context)
 
 
 @require_POST

@@ -316,3 +316,31 @@ def test_an_instant_that_is_none_says_so(desk: Client, at: str) -> None:
     page = in_force(desk, at)
     assert "is no instant, expected one as 2026-02-26T12:00 (IST)" in page
     assert "order lots" in page
+
+
+RECONCILIATION = f"/risk/reconciliation/?session={GOVERNED}"
+
+
+def test_comparisons_stand_side_by_side_and_lead_to_why(desk: Client) -> None:
+    (compared,) = events("book.reconciled")
+    page = body(desk, RECONCILIATION)
+    assert f'/why/{GOVERNED}/{compared.seq}/"' in page
+    assert f"{GOVERNED}.{compared.seq} ASKED, asha: reason 7" in unescape(page)
+    assert "no open difference" in page
+    shown = [each for each in rows_of(page) if each.endswith("AGREES")]
+    assert len(shown) == len(compared.data["orders"]) + len(compared.data["positions"])
+    for each in compared.data["positions"]:
+        units = f"{each['broker_units']} units {each['book_units']} units AGREES"
+        assert any(units in line for line in shown)
+
+
+def test_comparisons_are_filtered_by_the_address(desk: Client) -> None:
+    page = body(desk, f"{RECONCILIATION}&only=differences", headers=HTMX)
+    assert "<html" not in page
+    assert "Nothing blocked entries" in page
+    assert desk.get(f"{RECONCILIATION}&day=1999-01-01").status_code == 404
+    assert desk.get("/risk/reconciliation/?session=nobody").status_code == 404
+
+
+def test_comparisons_are_for_who_signed_in(client: Client) -> None:
+    assert client.get(RECONCILIATION).status_code == 302
