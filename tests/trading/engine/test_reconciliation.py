@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import copy
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
@@ -270,3 +271,17 @@ def test_after_a_stop_between_order_and_fill_the_broker_is_reconciled(
     assert answers(events)[:2] == [("DAY_OPENED", 0), ("RESTART", 0)]
     submitted = [each.data["order"] for each in events if each.kind == "order.submitted"]
     assert len(submitted) == len(set(submitted)), "nothing is sent twice"
+
+
+def test_a_holding_that_the_book_does_not_have_lets_nothing_in(
+    tmp_path: Path, exchanges: list[Exchange]
+) -> None:
+    exchanges.append(Exchange(tmp_path, "ok"))
+    other = SocketBroker(exchanges[0].port, limits=LIMITS, timeout_seconds=5)
+    asyncio.run(other._ask("position", contract="NIFTY 2026-03-02 25300 CE", units=65))
+    events = exchanges[0].desk(tmp_path, FEED).run()
+    assert answers(events) == [("DAY_OPENED", 1)]
+    decided = [each.data for each in events if each.kind == "gate.decided"]
+    assert decided
+    assert {each["decided_by"] for each in decided} == {1}
+    assert not [each for each in events if each.kind == "order.submitted"]
