@@ -61,24 +61,49 @@ def halts(
     order or before the table begins, CalendarError for a day without a session.
     """
     found: list[Halt] = []
-    reached = closed_until = last = 0
+    breaker: Breaker | None = None
     for at_us, index_paise in moves:
-        if at_us < last:
-            msg = f"index values out of order: {at_us} after {last}"
-            raise CircuitBreakerError(msg)
-        last = at_us
-        if at_us < closed_until:
-            continue
-        day = ist_date(at_us)
-        hours = session_hours(day, known_at_us=known_at_us)
-        distance = abs(index_paise - previous_close_paise)
-        points = trigger_points(day, previous_close_paise, known_at_us=known_at_us)
-        percent = max((level for level in points if distance >= points[level]), default=0)
-        if percent > reached and hours.open_us <= at_us < hours.close_us:
-            reached = percent
-            found.append(_halt(percent, at_us, hours.close_us, known_at_us))
-            closed_until = found[-1].reopens_us
+        breaker = breaker or Breaker(ist_date(at_us), previous_close_paise, known_at_us=known_at_us)
+        halt = breaker.take(at_us, index_paise)
+        if halt is not None:
+            found.append(halt)
     return tuple(found)
+
+
+class Breaker:
+    """The circuit breaker of one day, told the index value by value: what it has halted so far
+    decides what the next value halts, and nothing later does.
+
+    Raises CircuitBreakerError for a day before the table begins, CalendarError for a day without a
+    session.
+    """
+
+    def __init__(
+        self, day: date, previous_close_paise: int, *, known_at_us: int | None = None
+    ) -> None:
+        self._points = trigger_points(day, previous_close_paise, known_at_us=known_at_us)
+        self._hours = session_hours(day, known_at_us=known_at_us)
+        self._previous_close_paise = previous_close_paise
+        self._known_at_us = known_at_us
+        self._reached = self._closed_until = self._last = 0
+
+    def take(self, at_us: int, index_paise: int) -> Halt | None:
+        """The halt that a value of the index (paise, at µs UTC) begins, None when it begins none.
+        Raises CircuitBreakerError for a value older than the last.
+        """
+        if at_us < self._last:
+            msg = f"index values out of order: {at_us} after {self._last}"
+            raise CircuitBreakerError(msg)
+        self._last = at_us
+        if at_us < self._closed_until or not self._hours.open_us <= at_us < self._hours.close_us:
+            return None
+        distance = abs(index_paise - self._previous_close_paise)
+        percent = max((p for p, points in self._points.items() if distance >= points), default=0)
+        if percent <= self._reached:
+            return None
+        halt = _halt(percent, at_us, self._hours.close_us, self._known_at_us)
+        self._reached, self._closed_until = percent, halt.reopens_us
+        return halt
 
 
 def _halt(percent: int, at_us: int, close_us: int, known_at_us: int | None) -> Halt:

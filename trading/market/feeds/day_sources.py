@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 
 BARS = {"spot_bars": "spot", "future_bars": "future"}
 CHAIN_CADENCE_US = 60_000_000  # of a collection that states none
-_SOURCES = (CHAIN_SNAPSHOTS, *BARS, "vix", "prints", "market_status")
+INDEX_CLOSES = "index_closes"  # of the day before: what the circuit breaker counts from
+_SOURCES = (CHAIN_SNAPSHOTS, *BARS, "vix", "prints", "market_status", INDEX_CLOSES)
 
 
 def span_of_day(day: date) -> tuple[int, int]:

@@ -12,11 +12,13 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from trading.market.calendar import CalendarError, session_hours
+from trading.market.calendar import CalendarError, calendar, session_hours
+from trading.market.circuit_breakers import CircuitBreakerError
 from trading.market.feeds.assembly import Assembly, Bar, Print
 from trading.market.feeds.chains import snapshots
 from trading.market.feeds.day_sources import (
     BARS,
+    INDEX_CLOSES,
     chain_rows,
     chain_sources,
     entries_of_day,
@@ -24,8 +26,10 @@ from trading.market.feeds.day_sources import (
     span_of_day,
 )
 from trading.market.feeds.gaps import GapWatch
+from trading.market.feeds.halts import Standstill
 from trading.market.feeds.rows import as_lists, as_rows, by_underlying
 from trading.market.frames import FrameSource, MarketFrame, MarketStatus
+from trading.market.market_halts import INDEX, INDEX_NAMES, IndexWatch
 from trading.market.quality import Reading
 from trading.market.store import CHAIN_SNAPSHOTS, UNDERLYINGS
 
@@ -103,6 +107,8 @@ class RecordedDay:
         self._entries = entries_of_day(guard, underlyings, day)
         self._assemblies = {name: Assembly(name) for name in self._underlyings}
         self._last_moment = _last_moment(day)
+        self._index = self._index_watch()
+        self._standstill = Standstill(self._underlyings, self._index, self._last_moment)
 
     def items(self, expiries: int, strikes_each_side: int) -> Iterator[MarketFrame | MarketStatus]:
         """Everything of the day, in order."""
@@ -114,11 +120,14 @@ class RecordedDay:
             yield from self._statuses_until(statuses, at_us, watches)
             for seen in seen_together:
                 seen.take(seen.what)
+            if begun := self._standstill.begun(at_us):
+                yield from self._told(begun, at_us, watches)
             for watch in watches:
                 if watch.assembly.is_due:
                     watch.assembly.take_prints(tapes[watch.underlying].until(at_us))
                     frame = watch.assembly.frame(at_us)
-                    watch.seen(frame)
+                    if not watch.assembly.halted:  # silence in a halt is no gap
+                        watch.seen(frame)
                     yield frame
         last_us = max(self._last_moment, *(tape.last_us for tape in tapes.values()))
         yield from self._statuses_until(statuses, last_us, watches)
@@ -130,8 +139,14 @@ class RecordedDay:
         due: list[MarketStatus] = []
         while statuses and statuses[0].available_at <= at_us:
             due.append(statuses.pop(0))
+        yield from self._told(self._standstill.heard(due, at_us), at_us, watches)
+
+    def _told(
+        self, told: list[MarketStatus], at_us: int, watches: Sequence[GapWatch]
+    ) -> Iterator[MarketStatus]:
+        due = list(told)
         for watch in watches:
-            own = [status for status in due if status.underlying == watch.underlying]
+            own = [status for status in told if status.underlying == watch.underlying]
             due += watch.gaps(at_us, own, self._last_moment)
         if not due:
             return
@@ -140,6 +155,33 @@ class RecordedDay:
             if status.status != "GAP":
                 self._assemblies[status.underlying].halted = status.status == "HALT"
             yield status
+
+    def _index_watch(self) -> IndexWatch | None:
+        """What follows the index of the day; None when its previous close is not known, or the day
+        is none of the market's.
+        """
+        try:
+            close_paise = self._previous_close()
+            return None if close_paise is None else IndexWatch(self._day, close_paise)
+        except (CalendarError, CircuitBreakerError):
+            return None
+
+    def _previous_close(self) -> int | None:
+        """The official close of the market day before as known before the open, paise."""
+        first, _ = span_of_day(self._day)
+        columns = self._guard.window(
+            INDEX_CLOSES,
+            from_us=first,
+            past_us=session_hours(self._day).open_us + 1,
+            entries=self._entries[INDEX_CLOSES],
+            columns=("trade_date", "close_paise"),
+            where={
+                "index": INDEX_NAMES,
+                "trade_date": calendar().previous_market_day(self._day),
+            },
+        )
+        closes = [row["close_paise"] for row in as_rows(columns)]
+        return next((close for close in reversed(closes) if close is not None), None)
 
     def _columns(
         self,
@@ -176,6 +218,15 @@ class RecordedDay:
         for index, snapshot in snapshots(columns, sources, cadences, expiries, strikes_each_side):
             assembly = self._assemblies[names[index]]
             yield _Observation(snapshot.available_at, 2, assembly.take_chain, snapshot)
+            if self._index and names[index] == INDEX and snapshot.spot_paise is not None:
+                reading = Reading(
+                    snapshot.spot_paise,
+                    snapshot.as_of,
+                    snapshot.available_at,
+                    snapshot.source.digest,
+                    snapshot.cadence_us,
+                )
+                yield _Observation(snapshot.available_at, 2, self._index.take, reading)
 
     def _bars(self) -> Iterator[_Observation]:
         for category, name in BARS.items():
@@ -192,15 +243,31 @@ class RecordedDay:
                         "source_digest",
                         *expiry,
                     ),
-                    {"underlying": tuple(self._underlyings), "interval": ("1m", "5m")},
+                    {"underlying": self._needed(name), "interval": ("1m", "5m")},
                 )
             )
             sources = {e.source.digest: frame_source(e) for e in self._entries[category]}
             for underlying, bars in by_underlying(rows).items():
                 for row in self._nearest_and_finest(bars):
                     bar = _bar(row, sources[row["source_digest"]])
+                    if self._index and name == "spot" and underlying == INDEX:
+                        reading = Reading(
+                            bar.value_paise,
+                            bar.as_of,
+                            bar.available_at,
+                            bar.source.digest,
+                            bar.cadence_us,
+                        )
+                        yield _Observation(bar.available_at, 1, self._index.take, reading)
+                    if underlying not in self._assemblies:
+                        continue
                     take = getattr(self._assemblies[underlying], f"take_{name}")
                     yield _Observation(bar.available_at, 1, take, bar)
+
+    def _needed(self, name: str) -> tuple[str, ...]:
+        """Whose bars are read: the index halts the market whether or not it is traded."""
+        index = (INDEX,) if self._index and name == "spot" else ()
+        return tuple(dict.fromkeys((*self._underlyings, *index)))
 
     def _nearest_and_finest(self, bars: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
         """The bars of the shortest interval there is, and of the nearest expiry."""

@@ -1,0 +1,71 @@
+"""What stands still: the halts a feed's own rows tell and those its index leads to, as one."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from trading.market.frames import MarketStatus
+from trading.market.market_halts import reason_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from trading.market.circuit_breakers import Halt
+    from trading.market.market_halts import IndexWatch
+
+
+class Standstill:
+    """Says HALT when the first of the two reasons begins and RESUME when the last one ends, for
+    each underlying. A halt for the rest of the day has no RESUME.
+    """
+
+    def __init__(self, underlyings: Sequence[str], index: IndexWatch | None, close_us: int) -> None:
+        self._underlyings = underlyings
+        self._index = index
+        self._close_us = close_us
+        self._told: set[str] = set()  # halted by what the feed's rows say
+        self._until_us: int | None = None  # halted by the index
+
+    def heard(self, told: Iterable[MarketStatus], at_us: int) -> list[MarketStatus]:
+        """What is said by an instant: of the statuses that the feed's rows tell, ascending, and of
+        the end of what the index halted.
+        """
+        said: list[MarketStatus] = []
+        for status in told:
+            said += self._reopened(status.available_at)
+            if status.status == "HALT":
+                self._told.add(status.underlying)
+            elif status.status == "RESUME":
+                self._told.discard(status.underlying)
+            if self._until_us is None:
+                said.append(status)
+        return said + self._reopened(at_us)
+
+    def begun(self, at_us: int) -> list[MarketStatus]:
+        """The halt that values of the index known at an instant lead to, if any."""
+        if self._index is None:
+            return []
+        halts = [halt for halt in self._index.found() if at_us < halt.reopens_us]
+        return [status for halt in halts for status in self._halted(halt, at_us)]
+
+    def _halted(self, halt: Halt, at_us: int) -> list[MarketStatus]:
+        assert self._index is not None  # noqa: S101 - it found the halt
+        was_halted = self._until_us is not None
+        self._until_us = halt.reopens_us
+        reason = reason_of(halt, self._index.previous_close_paise)
+        return [
+            MarketStatus(name, at_us, "HALT", reason)
+            for name in self._underlyings
+            if not was_halted and name not in self._told
+        ]
+
+    def _reopened(self, at_us: int) -> list[MarketStatus]:
+        until_us = self._until_us
+        if until_us is None or at_us < until_us or until_us >= self._close_us:
+            return []
+        self._until_us = None
+        return [
+            MarketStatus(name, until_us, "RESUME", "the call auction after the halt is over")
+            for name in self._underlyings
+            if name not in self._told
+        ]
