@@ -19,11 +19,13 @@ from trading.pricing.grid import node_strikes
 from trading.pricing.kernel import weighted
 from trading.pricing.least_squares import (
     UNIT,
+    Objective,
     PriceRows,
     expected_calls,
     price_rows,
     quote_rows,
-    shape_rows,
+    ridge_rows,
+    rough_rows,
 )
 from trading.pricing.profiles import MARKET, Profile
 from trading.pricing.quotes import ExpiryQuotes, Refusal, UsableQuotes, usable_quotes
@@ -197,8 +199,8 @@ def _attempt(
 ) -> tuple[_Attempt | None, str]:
     """All passes at one width of the kernel; without a result the solver's word for it."""
     variances = list(itertools.accumulate((quotes.variance for quotes in usable), max))
-    lowest = min(float(logarithm(quotes.strike[:1])[0]) for quotes in usable)
-    highest = max(float(logarithm(quotes.strike[-1:])[0]) for quotes in usable)
+    outermost = [quotes.strike[end] for quotes in usable for end in (0, -1)]
+    lowest, highest = logarithm(np.array([min(outermost), max(outermost)])).tolist()
     nodes = node_strikes(variances, eta, profile, lowest, highest)
     rows = [price_rows(nodes, q, eta * v) for q, v in zip(usable, variances, strict=True)]
     weights = [np.ones(quotes.count) for quotes in usable]
@@ -242,18 +244,20 @@ def _climb(
     """The first rung of the ladder that gives a solution, else the last one's failure."""
     if method is Method.LP:
         return linear_program.solve(nodes, usable, rows), Rung.FIRST
-    shapes = [
-        (quote_rows(row, quotes, weight), shape_rows(nodes, math.sqrt(variance), profile.roughness))
-        for row, quotes, weight, variance in zip(rows, usable, weights, variances, strict=True)
-    ]
+    objective = Objective(
+        [quote_rows(*each) for each in zip(rows, usable, weights, strict=True)],
+        [profile.roughness * variance * math.sqrt(variance) for variance in variances],
+        rough_rows(nodes),
+        ridge_rows(nodes),
+    )
     if method is Method.REFERENCE:
         from trading.pricing import reference  # cvxpy is an oracle's dependency, not the engine's
 
-        return reference.solve(nodes, shapes), Rung.FIRST
-    solution = quadratic_program.solve(nodes, shapes, near)
+        return reference.solve(nodes, objective), Rung.FIRST
+    solution = quadratic_program.solve(nodes, objective, near)
     if solution.masses is not None:
         return solution, Rung.FIRST
-    solution = quadratic_program.solve(nodes, shapes, near, careful=True)
+    solution = quadratic_program.solve(nodes, objective, near, careful=True)
     if solution.masses is not None:
         return solution, Rung.LOOSE
     return linear_program.solve(nodes, usable, rows), Rung.LINEAR

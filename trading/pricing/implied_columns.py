@@ -22,6 +22,7 @@ from trading.pricing.elementary import (
     log_ratio,
     logarithm,
     polynomial,
+    scaled_erfc,
 )
 
 STATUSES = tuple(VolatilityStatus)
@@ -29,7 +30,10 @@ PRICE_TOLERANCE = 1e-12
 
 _WIDEST_DEVIATION = 64.0
 _MOST_STEPS = 100
-_CLOSE = 1e-7
+_ROOM = 1e-6
+# A step this small lands within rounding: what it leaves is of its third power.
+_CLOSE = 3e-7
+_CLOSE_VALUE = 1e-5
 # Highest power first.
 _NORMAL_ABOVE = (
     1.266458051348246e4,
@@ -111,18 +115,21 @@ def implied_deviations(goal: Array, distance: Array) -> Array:
     open_ = np.arange(goal.size)
     s = _start(goal, distance)
     inflection = np.sqrt(2.0 * distance)
-    under = goal < normalised_value(distance, inflection)
-    high = np.where(under, np.minimum(inflection, _WIDEST_DEVIATION), _WIDEST_DEVIATION)
-    low = np.where(under, 0.0, inflection)
+    # The value there: half e**(−d/2) less half e**(d/2) erfc(√d), from h + t = 0.
+    under = goal < 0.5 * exponential(-0.5 * distance) * (1.0 - scaled_erfc(np.sqrt(distance)))
+    # That value loses digits near the money; the bracket leaves room for them.
+    upper = np.minimum((1.0 + _ROOM) * inflection, _WIDEST_DEVIATION)
+    high = np.where(under, upper, _WIDEST_DEVIATION)
+    low = np.where(under, 0.0, (1.0 - _ROOM) * inflection)
     s = np.where((s >= low) & (s <= high), s, 0.5 * (low + high))
     for _ in range(_MOST_STEPS):
         value = normalised_value(distance, s)
         low = np.where(value < goal, s, low)
         high = np.where(value > goal, s, high)
         following = _step(value, goal, distance, s, under)
-        # From this close a step lands within rounding, be it outside a bracket as narrow as that.
+        # The last step may leave a bracket as narrow as that.
         done = np.abs(following - s) <= _CLOSE * s
-        done &= np.abs(value - goal) <= _CLOSE * goal
+        done &= np.abs(value - goal) <= _CLOSE_VALUE * goal
         outside = ~done & ~((following > low) & (following < high))
         following = np.where(outside, 0.5 * (low + high), following)
         done |= (value == goal) | ((high - low) <= 4e-16 * high)
@@ -137,17 +144,22 @@ def implied_deviations(goal: Array, distance: Array) -> Array:
 
 
 def _start(goal: Array, distance: Array) -> Array:
-    """The deviation of a normal law in the place of the lognormal one: the closed form of Choi, Kim
-    and Kwak (Numerical approximation of the implied volatility under arithmetic Brownian motion,
-    Applied Mathematical Finance 16, 2009); where deviations are a few hundredths it is within 1e-3.
+    """The deviation n of a normal law in the place of the lognormal one, by the closed form of
+    Choi, Kim and Kwak (Numerical approximation of the implied volatility under arithmetic Brownian
+    motion, Applied Mathematical Finance 16, 2009), and the lognormal one it stands for to second
+    order: n·(1 + n²/24)·d/(2 sinh(d/2)). Within 4e-7 of itself where deviations are below 0.1.
     """
+    square = np.minimum(distance * distance, 1.0)  # the expansion is for small ones
+    stretch = 1.0 + square / 24.0 * (1.0 + square / 80.0)  # 2 sinh(d/2) / d
+    distance = distance * stretch
     straddle = 2.0 * goal + distance
     ratio = distance / straddle
     # The inverse hyperbolic tangent of the ratio, without its cancellation.
     tangent = 0.5 * log_ratio(goal + distance, goal)
     eta = np.where(distance > 0.0, ratio / np.where(distance > 0.0, tangent, 1.0), 1.0)
     shape = np.sqrt(eta) * polynomial(_NORMAL_ABOVE, eta) / polynomial(_NORMAL_BELOW, eta)
-    return np.asarray(0.5 * SQRT_TWO_PI * straddle * shape)
+    normal = 0.5 * SQRT_TWO_PI * straddle * shape
+    return np.asarray(normal * (1.0 + np.minimum(normal * normal, 1.0) / 24.0) / stretch)
 
 
 def _step(value: Array, goal: Array, distance: Array, s: Array, under: Booleans) -> Array:

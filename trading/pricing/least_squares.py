@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from trading.pricing.black_columns import time_value
+from trading.pricing.black_columns import normalised_value
 from trading.pricing.discrete_law import spacing
 from trading.pricing.elementary import Array, logarithm
 from trading.pricing.kernel import time_values
@@ -38,11 +38,22 @@ class PriceRows(NamedTuple):
     whole: Array
 
 
-class Shape(NamedTuple):
-    """The rows of one expiry that do not depend on its quotes, and the values they should take."""
+class Rows(NamedTuple):
+    """Rows in u, and the values they should take."""
 
     rows: Array
     goal: Array
+
+
+class Objective(NamedTuple):
+    """What is minimised: the squares of what each expiry's u leaves of the rows of its `quotes`,
+    `roughness` times those of `rough`, and those of `ridge`; the last two are of every expiry.
+    """
+
+    quotes: Sequence[Rows]
+    roughness: Sequence[float]
+    rough: Rows
+    ridge: Rows
 
 
 def price_rows(nodes: Array, quotes: UsableQuotes, kernel_variance: float) -> PriceRows:
@@ -70,48 +81,75 @@ def mass_rows(nodes: Array) -> tuple[Array, Array]:
     return rows, constant
 
 
-def shape_rows(nodes: Array, deviation: float, roughness: float) -> Shape:
-    """Roughness, so weighed, and ridge of an expiry whose deviation at the money is `deviation`."""
+def rough_rows(nodes: Array) -> Rows:
+    """How much the density changes from node to node, each over the root of their distance in the
+    logarithm; times the third power of a deviation, changes over a deviation of a density in
+    deviations.
+    """
     rows, constant = mass_rows(nodes)
-    scale = deviation / spacing(nodes)
+    width = spacing(nodes)
+    density, fixed = rows / width[:, None], constant / width
     logs = logarithm(nodes)
-    weight = math.sqrt(roughness) / np.sqrt((logs[1:] - logs[:-1]) / deviation)
-    density, fixed = scale[:, None] * rows, scale * constant
-    rough = weight[:, None] * (density[1:] - density[:-1])
-    rough_goal = -weight * (fixed[1:] - fixed[:-1])
+    weight = 1.0 / np.sqrt(logs[1:] - logs[:-1])
+    return Rows(weight[:, None] * (density[1:] - density[:-1]), -weight * (fixed[1:] - fixed[:-1]))
+
+
+def ridge_rows(nodes: Array) -> Rows:
+    """The masses, of next to no weight."""
+    rows, constant = mass_rows(nodes)
     ridge = math.sqrt(RIDGE)
-    return Shape(
-        np.concatenate((rough, ridge * rows)), np.concatenate((rough_goal, -ridge * constant))
-    )
+    return Rows(ridge * rows, -ridge * constant)
 
 
-def quote_rows(rows: PriceRows, quotes: UsableQuotes, weights: Array) -> Shape:
+def quote_rows(rows: PriceRows, quotes: UsableQuotes, weights: Array) -> Rows:
     """A row a quote: the weighted distance from its mid, in spreads."""
     scale = np.sqrt(weights) / quotes.spread
-    return Shape((UNIT * rows.inner * scale).T, scale * (quotes.mid - rows.base))
+    return Rows((UNIT * rows.inner * scale).T, scale * (quotes.mid - rows.base))
 
 
-def gram_diagonals(shapes: Sequence[Shape]) -> Array:
-    """The diagonals, from the main one up, of the sum of rows' · rows over the shapes; products are
-    added in row order, shape after shape.
-    """
-    widths = [_bandwidth(shape.rows) for shape in shapes]
-    count = shapes[0].rows.shape[1]
-    diagonals = np.zeros((max(widths) + 1, count))
-    for shape, width in zip(shapes, widths, strict=True):
-        rows = shape.rows
-        for offset in range(width + 1):
-            product = rows[:, : count - offset] * rows[:, offset:]
-            diagonals[offset, : count - offset] += np.add.reduce(product, axis=0)
-    return diagonals
+def hessian_columns(objective: Objective) -> list[Array]:
+    """Of each expiry the columns of its Hessian, as `gram_columns` gives them."""
+    rough, ridge = gram_columns(objective.rough.rows), gram_columns(objective.ridge.rows)
+    found = []
+    for quotes, weight in zip(objective.quotes, objective.roughness, strict=True):
+        columns = gram_columns(quotes.rows, least_height=rough.shape[1])
+        columns[:, -rough.shape[1] :] += weight * rough
+        columns[:, -ridge.shape[1] :] += ridge
+        found.append(columns)
+    return found
 
 
-def projection(shapes: Sequence[Shape], near: Array) -> Array:
+def descents(objective: Objective, near: Sequence[Array]) -> list[Array]:
+    """Of each expiry where its squares fall the fastest from u = `near`, and how fast."""
+    return [
+        _descent(quotes, calls)
+        + weight * _descent(objective.rough, calls)
+        + _descent(objective.ridge, calls)
+        for quotes, weight, calls in zip(objective.quotes, objective.roughness, near, strict=True)
+    ]
+
+
+def _descent(part: Rows, near: Array) -> Array:
     """rows' · (goal − rows · near)."""
-    rows = np.concatenate([shape.rows for shape in shapes])
-    goal = np.concatenate([shape.goal for shape in shapes])
-    left = goal - np.add.reduce(rows.T * near[:, None], axis=0)
-    return np.asarray(np.add.reduce(rows * left[:, None], axis=0))
+    left = part.goal - np.add.reduce(part.rows.T * near[:, None], axis=0)
+    return np.asarray(np.add.reduce(part.rows * left[:, None], axis=0))
+
+
+def gram_columns(rows: Array, *, least_height: int = 1) -> Array:
+    """The columns of rows' · rows down to the main diagonal, a row each, from the furthest above it
+    that any has an entry; products are added in one order whatever the machine (NumPy's pairwise
+    sum where the rows lie column by column).
+    """
+    band = _band(rows)
+    last = max(band.width + 1, least_height) - 1
+    columns = np.zeros((rows.shape[1], last + 1))
+    filled = rows[:, band.first : band.last + 1]
+    length = filled.shape[1]
+    for offset in range(band.width + 1):
+        product = filled[:, : length - offset] * filled[:, offset:]
+        into = columns[band.first + offset : band.last + 1, last - offset]
+        np.add.reduce(product, axis=0, out=into)
+    return columns
 
 
 def expected_calls(nodes: Array, usable: Sequence[UsableQuotes], eta: float) -> list[Array]:
@@ -121,16 +159,23 @@ def expected_calls(nodes: Array, usable: Sequence[UsableQuotes], eta: float) -> 
     inner = nodes[1:-1]
     variances = [np.interp(inner, q.strike, q.deviation * q.deviation) for q in usable]
     deviations = np.sqrt((1.0 - eta) * np.array(variances))
-    calls = time_value(np.ones(1), inner[None, :], deviations) + np.maximum(1.0 - inner, 0.0)
-    return list(calls / UNIT)
+    values = np.sqrt(inner) * normalised_value(np.abs(logarithm(inner)), deviations)
+    return list((values + np.maximum(1.0 - inner, 0.0)) / UNIT)
 
 
-def _bandwidth(rows: Array) -> int:
-    """The furthest apart that two entries of a row are."""
+class _Band(NamedTuple):
+    """The first and last column with an entry; the furthest apart that two entries of a row are."""
+
+    first: int
+    last: int
+    width: int
+
+
+def _band(rows: Array) -> _Band:
     filled = rows != 0.0
     some = filled.any(axis=1)
     if not some.any():
-        return 0
-    first = filled.argmax(axis=1)
-    last = rows.shape[1] - 1 - filled[:, ::-1].argmax(axis=1)
-    return int((last - first)[some].max())
+        return _Band(0, 0, 0)
+    first = filled.argmax(axis=1)[some]
+    last = rows.shape[1] - 1 - filled[:, ::-1].argmax(axis=1)[some]
+    return _Band(int(first.min()), int(last.max()), int((last - first).max()))

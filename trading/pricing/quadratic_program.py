@@ -11,13 +11,13 @@ import numpy as np
 from scipy.sparse import csc_matrix
 
 from trading.pricing.discrete_law import masses_of_calls
-from trading.pricing.least_squares import UNIT, gram_diagonals, projection
+from trading.pricing.least_squares import UNIT, descents, hessian_columns
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from trading.pricing.elementary import Array
-    from trading.pricing.least_squares import Shape
+    from trading.pricing.least_squares import Objective
 
 TOLERANCE = 1e-9
 LOOSE_TOLERANCE = 1e-7
@@ -49,20 +49,20 @@ class Solution(NamedTuple):
 
 def solve(
     nodes: Array,
-    shapes: Sequence[Sequence[Shape]],
+    objective: Objective,
     near: Sequence[Array],
     *,
     careful: bool = False,
 ) -> Solution:
-    """Minimise the sum of squared rows of all expiries, masses not negative and each expiry in
+    """Minimise the objective over all expiries, masses not negative and each expiry in
     convex order above the one before.
 
     The solver looks for the distance from `near`, calls at the inner nodes roughly as they will be:
     its tolerance is relative to the cost, and the cost of nothing at all would drown the rest.
     `careful` takes the solver's own scaling and refinement, and a looser tolerance.
     """
-    hessian, linear = _objective(shapes, near)
-    constraints, bounds = _constraints(nodes, len(shapes))
+    hessian, linear = _objective(objective, near)
+    constraints, bounds = _constraints(nodes, len(near))
     bounds = bounds - constraints @ np.concatenate(near)
     settings = clarabel.DefaultSettings()
     for name, value in (CAREFUL_SETTINGS if careful else SETTINGS).items():
@@ -76,7 +76,7 @@ def solve(
     usable = status in {"Solved", "AlmostSolved"}
     masses = None
     if usable:
-        masses = _masses(nodes, np.concatenate(near) + np.array(found.x), len(shapes))
+        masses = _masses(nodes, np.concatenate(near) + np.array(found.x), len(near))
     return Solution(masses, status, int(found.iterations), float(found.solve_time))
 
 
@@ -86,25 +86,20 @@ def _masses(nodes: Array, unknown: Array, expiries: int) -> list[Array]:
     return [masses_of_calls(nodes, u) for u in np.concatenate((ends[0], inner, ends[1]), axis=1)]
 
 
-def _objective(
-    shapes: Sequence[Sequence[Shape]], near: Sequence[Array]
-) -> tuple[csc_matrix, Array]:
+def _objective(objective: Objective, near: Sequence[Array]) -> tuple[csc_matrix, Array]:
     """Upper triangle of the block-diagonal Hessian, and the linear term."""
-    data, rows, counts, linear = [], [], [], []
-    for number, parts in enumerate(shapes):
-        diagonals = gram_diagonals(parts)
-        width, size = diagonals.shape[0] - 1, diagonals.shape[1]
-        row = np.arange(size)[:, None] + np.arange(-width, 1)[None, :]
+    data, rows, counts = [], [], []
+    for number, columns in enumerate(hessian_columns(objective)):
+        size, height = columns.shape
+        row = np.arange(size)[:, None] + np.arange(1 - height, 1)[None, :]
         inside = row >= 0
-        value = diagonals[np.arange(width, -1, -1)[None, :], np.maximum(row, 0)]
-        data.append(value[inside])
+        data.append(columns[inside])
         rows.append(row[inside] + number * size)
-        counts.append(inside.sum(axis=1))
-        linear.append(-projection(parts, near[number]))
+        counts.append(np.minimum(np.arange(1, size + 1), height))
     starts = np.concatenate(([0], np.add.accumulate(np.concatenate(counts))))
     total = starts.size - 1
     matrix = csc_matrix((np.concatenate(data), np.concatenate(rows), starts), shape=(total, total))
-    return matrix, np.concatenate(linear)
+    return matrix, -np.concatenate(descents(objective, near))
 
 
 def _constraints(nodes: Array, expiries: int) -> tuple[csc_matrix, Array]:

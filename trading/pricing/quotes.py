@@ -6,10 +6,11 @@ What cannot be used is left out and counted by reason, never repaired.
 
 from __future__ import annotations
 
+import itertools
 import math
-from collections import Counter
 from dataclasses import dataclass
 from enum import StrEnum
+from operator import attrgetter
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from trading.pricing.black_columns import Booleans
+    from trading.pricing.kernel import Places
 
 DECIMALS = 12
 TOLERATED_VOLATILITY = 0.001  # 0.10 volatility points
@@ -40,6 +42,10 @@ class Omission(StrEnum):
     DUPLICATE = "DUPLICATE"  # a second quote of the strike and right
     NO_VALUE = "NO_VALUE"  # a mid no option can have: worth nothing, or more than its bound
     FAR_WING = "FAR_WING"
+
+
+_CODES = {reason: code for code, reason in enumerate(Omission)}
+_USED = len(_CODES)  # the code of a quote that nothing is said against
 
 
 class Refusal(StrEnum):
@@ -111,116 +117,186 @@ def usable_quotes(
     least_a_side: int = 1,
 ) -> list[UsableQuotes | Refusal]:
     """Choose, normalise and round the quotes of each expiry, or say why it cannot be fitted."""
-    found = [_candidates(quotes) for quotes in expiries]
-    candidates = [c for c in found if isinstance(c, _Candidates)]
-    result: list[UsableQuotes | Refusal] = [c for c in found if isinstance(c, Refusal)]
-    if not candidates:
-        return result
-    # One call for all: most of what it costs does not depend on how many there are.
-    strikes = np.concatenate([c.strike for c in candidates])
-    mids = np.concatenate([0.5 * (c.bid + c.ask) for c in candidates])
-    deviations = implied_deviations(mids / np.sqrt(strikes), np.abs(logarithm(strikes)))
-    ends = np.add.accumulate([c.strike.size for c in candidates])[:-1]
-    usable = iter(
-        _usable(c, own, spread_floor_ticks, quote_deviations, least_quotes, least_a_side)
-        for c, own in zip(candidates, np.split(deviations, ends), strict=True)
+    refusals = [_refusal(quotes) for quotes in expiries]
+    priced = [quotes for quotes, refused in zip(expiries, refusals, strict=True) if not refused]
+    if not priced:
+        return [refused for refused in refusals if refused]
+    # All expiries at once: most of what a call costs does not depend on how many numbers it has.
+    columns, reasons = _columns(priced)
+    variances = [
+        _at_the_money(columns.log_strike[own], columns.deviation[own] * columns.deviation[own])
+        for own in columns.places(len(priced))
+    ]
+    reach = quote_deviations * np.sqrt(np.array(variances))
+    near = np.abs(columns.log_strike) <= reach[columns.number]
+    reasons[columns.row[~near]] = _CODES[Omission.FAR_WING]
+    columns = _Columns(*(column[near] for column in columns))
+    table = _table(priced, columns, spread_floor_ticks)
+    omitted = _counted(priced, reasons)
+    answers = iter(
+        _usable(quotes, table[:, own], variance, omissions, max(least_quotes, 1), least_a_side)
+        for quotes, own, variance, omissions in zip(
+            priced, columns.places(len(priced)), variances, omitted, strict=True
+        )
     )
-    return [c if isinstance(c, Refusal) else next(usable) for c in found]
+    return [refused or next(answers) for refused in refusals]
 
 
-class _Candidates(NamedTuple):
-    """Time values per unit of discounted forward, of quotes that may be used."""
+class _Columns(NamedTuple):
+    """Quotes that may be used, by expiry and rising strike: `number` is the expiry's place, `row`
+    that of the quote among all that were offered; prices are time values per unit of discounted
+    forward, strikes per unit of forward.
+    """
 
-    source: ExpiryQuotes
+    number: Places
+    row: Places
     strike: Array
     bid: Array
     ask: Array
-    omitted: Counter[Omission]
+    log_strike: Array
+    deviation: Array
+
+    def places(self, expiries: int) -> list[slice]:
+        """Where each expiry's quotes are."""
+        ends = np.searchsorted(self.number, np.arange(expiries + 1)).tolist()
+        return [slice(first, last) for first, last in itertools.pairwise(ends)]
 
 
-def _candidates(quotes: ExpiryQuotes) -> _Candidates | Refusal:
+def _refusal(quotes: ExpiryQuotes) -> Refusal | None:
+    """Why an expiry has no price in units of its forward."""
     if not quotes.years > 0.0:
         return Refusal.EXPIRED
     if not (quotes.forward > 0.0 and quotes.discount > 0.0):
         return Refusal.NO_FORWARD
-    omitted: Counter[Omission] = Counter()
-    chosen = _chosen(quotes, omitted)
-    order = chosen[np.lexsort((quotes.ask[chosen], quotes.bid[chosen], quotes.strike[chosen]))]
-    unit = quotes.discount * quotes.forward
-    k = np.round(quotes.strike[order] / quotes.forward, DECIMALS)
-    bid = np.round(quotes.bid[order] / unit, DECIMALS)
-    ask = np.round(quotes.ask[order] / unit, DECIMALS)
+    return None
+
+
+def _columns(priced: Sequence[ExpiryQuotes]) -> tuple[_Columns, Places]:
+    """The candidates of all expiries; and for each quote offered the code of why it is left out."""
+    number = np.repeat(np.arange(len(priced)), [quotes.strike.size for quotes in priced])
+    strike, bid, ask = (
+        np.concatenate([column(quotes) for quotes in priced])
+        for column in (attrgetter("strike"), attrgetter("bid"), attrgetter("ask"))
+    )
+    reasons = _reasons(priced, number, strike, bid, ask)
+    chosen = np.flatnonzero(reasons == _USED)
+    row = chosen[np.lexsort((ask[chosen], bid[chosen], strike[chosen], number[chosen]))]
+    number = number[row]
+    unit = np.array([quotes.discount * quotes.forward for quotes in priced])[number]
+    k = np.round(strike[row] / np.array([q.forward for q in priced])[number], DECIMALS)
+    low, high = np.round(bid[row] / unit, DECIMALS), np.round(ask[row] / unit, DECIMALS)
     first = np.ones(k.size, dtype=bool)
-    first[1:] = k[1:] > k[:-1]
-    mid = 0.5 * (bid + ask)
+    first[1:] = (k[1:] > k[:-1]) | (number[1:] > number[:-1])
+    mid = 0.5 * (low + high)
     worth = (mid > 0.0) & (mid < np.minimum(k, 1.0))
-    omitted[Omission.DUPLICATE] += int((~first).sum())
-    omitted[Omission.NO_VALUE] += int((first & ~worth).sum())
+    reasons[row[~worth]] = _CODES[Omission.NO_VALUE]
+    reasons[row[~first]] = _CODES[Omission.DUPLICATE]
     kept = first & worth
-    return _Candidates(quotes, k[kept], bid[kept], ask[kept], omitted)
+    k = k[kept]
+    log_k = logarithm(k)
+    deviation = implied_deviations(mid[kept] / np.sqrt(k), np.abs(log_k))
+    found = _Columns(number[kept], row[kept], k, low[kept], high[kept], log_k, deviation)
+    return found, reasons
+
+
+def _reasons(
+    priced: Sequence[ExpiryQuotes], number: Places, strike: Array, bid: Array, ask: Array
+) -> Places:
+    """Of each quote offered, the code of the first reason against it: rows out of the money that
+    are quoted on both sides, not crossed, and traded have none.
+    """
+    is_call = np.concatenate([quotes.is_call for quotes in priced])
+    forward = np.array([quotes.forward for quotes in priced])[number]
+    has_bid, has_ask = np.isfinite(bid), np.isfinite(ask)
+    reasons = np.full(number.size, _USED)
+    if any(quotes.traded is not None for quotes in priced):
+        reasons[~np.concatenate([_traded(quotes) for quotes in priced])] = _CODES[
+            Omission.NO_VOLUME
+        ]
+    reasons[bid > ask] = _CODES[Omission.CROSSED]
+    reasons[has_bid ^ has_ask] = _CODES[Omission.ONE_SIDED]
+    reasons[~(has_bid | has_ask)] = _CODES[Omission.MISSING]
+    reasons[is_call != (strike >= forward)] = _CODES[Omission.IN_THE_MONEY]
+    return reasons
+
+
+def _traded(quotes: ExpiryQuotes) -> Booleans:
+    if quotes.traded is None:
+        return np.ones(quotes.strike.size, dtype=bool)
+    return quotes.traded
+
+
+def _counted(priced: Sequence[ExpiryQuotes], reasons: Places) -> list[dict[Omission, int]]:
+    """How many quotes of each expiry are left out, by reason."""
+    ends = itertools.accumulate((quotes.strike.size for quotes in priced), initial=0)
+    counts = [
+        np.bincount(reasons[first:last], minlength=_USED).tolist()
+        for first, last in itertools.pairwise(ends)
+    ]
+    return [
+        {reason: own[code] for reason, code in sorted(_CODES.items()) if own[code]}
+        for own in counts
+    ]
+
+
+def _table(priced: Sequence[ExpiryQuotes], columns: _Columns, spread_floor_ticks: float) -> Array:
+    """The columns of `UsableQuotes` from strike to deviation, a row each."""
+    number, k, bid, ask = columns.number, columns.strike, columns.bid, columns.ask
+    ticks = [quotes.tick / (quotes.discount * quotes.forward) for quotes in priced]
+    floors = [max(spread_floor_ticks * tick, _SMALLEST_SPREAD) for tick in ticks]
+    roots = np.array([math.sqrt(quotes.years) for quotes in priced])
+    intrinsic = np.maximum(1.0 - k, 0.0)
+    vega = _vega(columns.log_strike, columns.deviation, roots[number])
+    return np.stack(
+        (
+            k,
+            bid + intrinsic,
+            ask + intrinsic,
+            0.5 * (bid + ask) + intrinsic,
+            np.maximum(ask - bid, np.array(floors)[number]),
+            np.maximum(np.array(ticks)[number], vega),
+            columns.deviation,
+        )
+    )
 
 
 def _usable(
-    candidates: _Candidates,
-    deviation: Array,
-    spread_floor_ticks: float,
-    quote_deviations: float,
+    quotes: ExpiryQuotes,
+    table: Array,
+    variance: float,
+    omitted: dict[Omission, int],
     least_quotes: int,
     least_a_side: int,
 ) -> UsableQuotes | Refusal:
-    quotes, k, bid, ask, omitted = candidates
-    if k.size < max(least_quotes, 1):
+    strike, bid, ask, mid, spread, tolerance, deviation = table
+    if strike.size < least_quotes:
         return Refusal.TOO_FEW_QUOTES
-    log_k = logarithm(k)
-    variance = _at_the_money(log_k, deviation * deviation)
-    near = np.abs(log_k) <= quote_deviations * math.sqrt(variance)
-    omitted[Omission.FAR_WING] += int((~near).sum())
-    k, bid, ask, log_k, deviation = k[near], bid[near], ask[near], log_k[near], deviation[near]
-    if k.size < max(least_quotes, 1):
-        return Refusal.TOO_FEW_QUOTES
-    below = int((k < 1.0).sum())
-    if min(below, k.size - below) < least_a_side:
+    below = int((strike < 1.0).sum())
+    if min(below, strike.size - below) < least_a_side:
         return Refusal.ONE_SIDED_CHAIN
-    intrinsic = np.maximum(1.0 - k, 0.0)
-    tick = quotes.tick / (quotes.discount * quotes.forward)
     return UsableQuotes(
         expiry=quotes.expiry,
         years=quotes.years,
         forward=quotes.forward,
         discount=quotes.discount,
-        strike=k,
-        bid=bid + intrinsic,
-        ask=ask + intrinsic,
-        mid=0.5 * (bid + ask) + intrinsic,
-        spread=np.maximum(ask - bid, max(spread_floor_ticks * tick, _SMALLEST_SPREAD)),
-        tolerance=np.maximum(tick, _vega(log_k, deviation, quotes.years)),
+        strike=strike,
+        bid=bid,
+        ask=ask,
+        mid=mid,
+        spread=spread,
+        tolerance=tolerance,
         deviation=deviation,
         variance=variance,
-        omitted={reason: number for reason, number in sorted(omitted.items()) if number},
+        omitted=omitted,
     )
-
-
-def _chosen(quotes: ExpiryQuotes, omitted: Counter[Omission]) -> np.ndarray:
-    """Rows out of the money that are quoted on both sides, not crossed, and traded."""
-    out = np.where(quotes.is_call, quotes.strike >= quotes.forward, quotes.strike < quotes.forward)
-    has_bid, has_ask = np.isfinite(quotes.bid), np.isfinite(quotes.ask)
-    both = out & has_bid & has_ask
-    crossed = both & (np.where(both, quotes.bid, 0.0) > np.where(both, quotes.ask, 0.0))
-    omitted[Omission.IN_THE_MONEY] += int((~out).sum())
-    omitted[Omission.MISSING] += int((out & ~has_bid & ~has_ask).sum())
-    omitted[Omission.ONE_SIDED] += int((out & (has_bid ^ has_ask)).sum())
-    omitted[Omission.CROSSED] += int(crossed.sum())
-    good = both & ~crossed
-    if quotes.traded is not None:
-        omitted[Omission.NO_VOLUME] += int((good & ~quotes.traded).sum())
-        good &= quotes.traded
-    return np.flatnonzero(good)
 
 
 def _at_the_money(log_k: Array, variance: Array) -> float:
     """The total variance at the forward: between its neighbours on the straight line, else that of
-    the nearest.
+    the nearest; the smallest there is where nothing is quoted.
     """
+    if not log_k.size:
+        return _SMALLEST_VARIANCE
     above = int(np.searchsorted(log_k, 0.0))
     if above == 0 or above == log_k.size:
         found = float(variance[min(above, log_k.size - 1)])
@@ -231,8 +307,8 @@ def _at_the_money(log_k: Array, variance: Array) -> float:
     return max(round(found, DECIMALS), _SMALLEST_VARIANCE)
 
 
-def _vega(log_k: Array, deviation: Array, years: float) -> Array:
+def _vega(log_k: Array, deviation: Array, root_years: Array) -> Array:
     """What the tolerated change of volatility is worth, per unit of forward."""
     d1 = -log_k / deviation + 0.5 * deviation
     slope = exponential(-0.5 * d1 * d1) / SQRT_TWO_PI
-    return np.asarray(TOLERATED_VOLATILITY * math.sqrt(years) * slope)
+    return np.asarray(TOLERATED_VOLATILITY * root_years * slope)
