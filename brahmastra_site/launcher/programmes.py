@@ -38,6 +38,10 @@ def programmes(*, var_dir: Path, port: int) -> tuple[Programme, ...]:
         f"--concurrency={os.cpu_count() or 1}",
         "-O",
         "fair",
+        # There is no other worker to hear of; and one that waits for an answer of a broker that has
+        # died, as both do with the house, waits forever, whatever signal it got.
+        "--without-mingle",
+        "--without-gossip",
     )
     beat = (
         "beat",
