@@ -15,6 +15,7 @@ import msgspec
 from trading.engine.configuration import Configuration, configuration_from_data
 from trading.engine.runner import Plan, SessionRunner, World, paper_broker
 from trading.execution.closing import Closes, no_closes
+from trading.execution.settlement import Settlements, no_settlements
 from trading.market.calendar import expires_at_us, session_hours
 from trading.market.frames import ExpiryBlock, FrameSource, MarketFrame
 from trading.market.quality import MISSING, FrameQuality, InputQuality, State
@@ -172,6 +173,7 @@ class Rig:
     configuration: Configuration = field(default_factory=factory_configuration)
     frames_of: Callable[[date], Sequence[FeedItem]] = day_frames
     closes_of: Callable[[date], Closes] = no_closes
+    settlements_of: Callable[[date], Settlements] = no_settlements
     speed: float | None = None
     pack: bool = False  # tests look into the files of closed days
     said: list[str] = field(default_factory=list)
@@ -191,6 +193,7 @@ class Rig:
             days=self.days,
             frames_of=self.frames_of,
             closes_of=self.closes_of,
+            settlements_of=self.settlements_of,
             code_version="test",
             speed=self.speed,
             pack=self.pack,

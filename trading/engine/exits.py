@@ -12,7 +12,7 @@ from trading.engine.admission import (
     intend_order,
 )
 from trading.engine.breakers import watch_gates
-from trading.engine.proposals import exit_proposal
+from trading.engine.proposals import exit_proposal, leaving_legs
 from trading.execution.orders import OPPOSITE
 from trading.execution.positions import Leg, State, Trade
 from trading.risk.breakers import DAY_LOSS
@@ -63,7 +63,7 @@ def exit_trade(step: Step, trade: Trade, reason: str) -> None:
         action="exit",
         trade=trade.id,
         reason=reason,
-        lots=max(leg.open_quantity // leg.lot_size for leg in trade.legs),
+        lots=max(leg.open_quantity // leg.lot_size for leg in leaving_legs(step, trade)),
         causes=decision_causes(step, trade.position_seq, step.seq),
     )
     watch_gates(step, failures(decision.results), cause=gate_seq)
@@ -72,9 +72,8 @@ def exit_trade(step: Step, trade: Trade, reason: str) -> None:
             step.state.risk.queued.append(trade.id)
         return
     trade.exit_reason = reason
-    for leg in trade.legs:
-        if leg.open_quantity:
-            _intend_exit(step, decision, trade, leg, gate_seq)
+    for leg in leaving_legs(step, trade):
+        _intend_exit(step, decision, trade, leg, gate_seq)
 
 
 def _intend_exit(step: Step, approved: Approved, trade: Trade, leg: Leg, gate_seq: int) -> None:
@@ -97,6 +96,8 @@ def _intend_exit(step: Step, approved: Approved, trade: Trade, leg: Leg, gate_se
 
 
 def _exit_reason(step: Step, trade: Trade) -> str | None:
+    if trade.state is not None and not leaving_legs(step, trade):
+        return None
     if trade.state is State.OPEN:
         abandoned = all(leg.entry_over for leg in trade.legs) and not _exit_works(trade)
         return "ENTRY_ABANDONED" if abandoned else None

@@ -27,7 +27,7 @@ def settle(step: Step, trade: Trade, report: dict[str, Any]) -> None:
     elif trade.state is State.EXIT and entered:
         if not any(leg.open_quantity for leg in trade.legs):
             _archive(step, trade, report)
-        elif all(leg.exit_over for leg in trade.legs if leg.open_quantity):
+        elif not any(leg.exit_order and not leg.exit_over for leg in trade.legs):
             for leg in trade.legs:
                 leg.exit_order = None
             move(step, trade, State.HOLD, report)

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from trading.engine.state import Quote
     from trading.engine.step import Step
     from trading.execution.orders import Contract, Side
-    from trading.execution.positions import Trade
+    from trading.execution.positions import Leg, Trade
     from trading.strategies.base import Declaration, LegPlan
 
 DECLARATIONS: dict[str, Declaration] = {s4_iv_reversion.NAME: s4_iv_reversion.DECLARATION}
@@ -66,7 +66,7 @@ def entry_proposal(
 
 
 def exit_proposal(step: Step, trade: Trade) -> OrderProposal:
-    """What leaves a trade whole, as one lot of itself."""
+    """What leaves a trade whole, as one lot of itself; what has expired is left by nobody."""
     quotes = step.underlying(trade.underlying).quotes
     legs = tuple(
         _leg(
@@ -76,8 +76,7 @@ def exit_proposal(step: Step, trade: Trade) -> OrderProposal:
             leg.open_quantity,
             quotes.get(leg.contract.label),
         )
-        for leg in trade.legs
-        if leg.open_quantity
+        for leg in leaving_legs(step, trade)
     )
     leaving = valued_book(
         [line._replace(units=-line.units) for line in lines_of(step, trade)], step.ts
@@ -98,6 +97,11 @@ def exit_proposal(step: Step, trade: Trade) -> OrderProposal:
             margin_after_paise=None if margin is None else {1: margin},
         ),
     )
+
+
+def leaving_legs(step: Step, trade: Trade) -> list[Leg]:
+    """The legs that are held and can still be traded: those that expired wait for settlement."""
+    return [leg for leg in trade.legs if leg.open_quantity and leg.contract.expiry >= step.day.date]
 
 
 def standing_proposal(underlying: str, strategy: str, margin_paise: int | None) -> OrderProposal:
