@@ -26,9 +26,10 @@ def on_order_submitted(step: Step) -> None:
 
 def on_broker_report(step: Step) -> None:
     """Move a trade along on what the book takes of a report."""
-    # An order that never left the house is not in the book; that is the house's own word.
-    never_left = step.event.data["reason_code"] == NOT_SENT
-    for report in [step.event.data] if never_left else take_report(step):
+    data = step.event.data
+    # An order that was not submitted is not in the book; that is the house's own word.
+    withdrawn = data["reason_code"] == NOT_SENT and data["order"] not in step.state.orders
+    for report in [data] if withdrawn else take_report(step):
         apply_report(step, report)
     propose_exits(step)
 
@@ -48,7 +49,8 @@ def apply_report(step: Step, report: dict[str, Any]) -> None:
         move(step, trade, State.EXIT, report)
     elif filled:
         emit_position(step, trade, before=trade.state, reason=report["status"])
-    watch_report(step, report, leg.side if entry else OPPOSITE[leg.side])
+    if report["reason_code"] != NOT_SENT:  # what never left says nothing of the broker
+        watch_report(step, report, leg.side if entry else OPPOSITE[leg.side])
     settle(step, trade, report)
 
 

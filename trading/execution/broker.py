@@ -133,7 +133,7 @@ class Broker(Protocol):
         """Send an order; what is said of it at once, which may be nothing yet.
 
         Raises UnknownOutcomeError when no answer came in time. An order that certainly did not
-        leave is answered by a REJECTED of the adapter's own.
+        leave is answered by a REJECTED of the adapter's own, with the code NOT_SENT.
         """
 
     async def cancel(self, order: str, *, at: int) -> list[Report]:

@@ -16,7 +16,7 @@ from journal.payloads import check
 from tests.market_factory import MINUTE_US
 from tests.trading.engine.desk_bed import FIRES, Desk, firing, frame
 from trading.engine.engine import Engine
-from trading.engine.orders import submission_data
+from trading.engine.orders import NOT_SENT, submission_data, withdrawal_data
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -267,3 +267,23 @@ def test_while_there_is_doubt_gate_1_lets_nothing_in(tmp_path: Path) -> None:
     assert refused is not None
     assert (refused["verdict"], refused["decided_by"]) == ("block", 1)
     assert "book and broker differ" in refused["gates"][0]["reason"]
+
+
+@pytest.mark.parametrize("submitted", [False, True])
+def test_what_never_left_counts_against_no_reject_rate(
+    entering: tuple[Engine, list[Event]], *, submitted: bool
+) -> None:
+    """Withdrawn before it was submitted, or refused by the adapter itself."""
+    engine, intents = copy.deepcopy(entering[0]), entering[1]
+    order = intents[0].data["order"]
+    if submitted:
+        report = report_of(order, 1, "REJECTED") | {"reason_code": NOT_SENT}
+    else:
+        del engine.state.orders[order]
+        report = withdrawal_data(intents[0], broker="b")
+    reported(engine, report)
+    assert engine.state.risk.outcomes == []
+    assert all(each.over for name, each in engine.state.orders.items() if name == order)
+    reported(engine, report_of(intents[1].data["order"], 1, "REJECTED"))
+    assert [each.rejected for each in engine.state.risk.outcomes] == [True]
+    assert engine.state.trades == {}, "both have ended with nothing filled"
