@@ -16,7 +16,7 @@ from trading.engine.portfolio import marks_now, portfolio_now
 from trading.engine.state import EngineState, Quote, UnderlyingState
 from trading.engine.step import Step
 from trading.execution.orders import Contract
-from trading.execution.positions import Leg, State, Trade
+from trading.execution.positions import Leg, LegOrder, State, Trade
 from trading.features.window import FloatWindow
 from trading.risk.decision import GATES, decide
 from trading.risk.limits import desk_limits, limits_from_data
@@ -136,10 +136,9 @@ def _held(number: int) -> Trade:
             side,  # type: ignore[arg-type]
             quantity=130,
             lot_size=65,
-            entry_order=f"bench.{number}",
+            entries=[LegOrder(f"bench.{number}", 130, filled=130, over=True)],
             entry_quantity=130,
             entry_value_paise=130 * 4_020,
-            entry_over=True,
         )
         for away, right, side in wings
     ]

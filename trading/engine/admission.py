@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from trading.engine.breakers import watch_gates
-from trading.engine.desk import MINUTE_US, desk_now, limits_in_force, risk_snapshot
+from trading.engine.desk import desk_now, limits_in_force, risk_snapshot
+from trading.engine.intents import intend_entry
 from trading.engine.proposals import entry_proposal, standing_proposal
 from trading.engine.quotes import quote_of
 from trading.execution.positions import Leg, Trade
@@ -16,7 +17,6 @@ from trading.risk.verdicts import Approved, GateResult, Refused
 if TYPE_CHECKING:
     from trading.engine.desk import Desk
     from trading.engine.step import Step
-    from trading.execution.orders import Contract
     from trading.market.frames import MarketFrame
     from trading.risk.proposal import OrderProposal
     from trading.strategies.base import Evaluation
@@ -162,107 +162,13 @@ def _intend_entry(step: Step, approved: Approved, order: OrderProposal, gate_seq
             side=proposed.side,
             quantity=proposed.quantity * approved.lots // order.lots,
             lot_size=lot_size,
-            entry_order=step.next_id(),
         )
         trade.legs.append(leg)
-        intend_order(
+        intend_entry(
             step,
             approved,
             trade,
             leg,
-            purpose="entry",
-            order=leg.entry_order,
-            side=leg.side,
-            quantity=leg.quantity,
             expected_paise=None if shows_closes else proposed.price_paise,
-            cause=gate_seq,
+            cause=(gate_seq,),
         )
-
-
-def intend_order(
-    step: Step,
-    approved: Approved,
-    trade: Trade,
-    leg: Leg,
-    *,
-    purpose: str,
-    order: str,
-    side: str,
-    quantity: int,
-    expected_paise: int | None,
-    cause: int,
-) -> None:
-    """Derive one order.intended, entry or exit: nothing but an approval can be made into one."""
-    del approved
-    _emit_intent(
-        step,
-        trade,
-        leg,
-        purpose=purpose,
-        order=order,
-        side=side,
-        quantity=quantity,
-        expected_paise=expected_paise,
-        cause=cause,
-    )
-
-
-def intend_cancel(step: Step, trade: Trade, leg: Leg, *, cause: int) -> None:
-    """Derive the order.intended that cancels a leg's entry order; no gate is asked."""
-    _emit_intent(
-        step,
-        trade,
-        leg,
-        purpose="cancel",
-        order=leg.entry_order,
-        side=leg.side,
-        quantity=leg.quantity - leg.entry_quantity,
-        expected_paise=None,
-        cause=cause,
-    )
-
-
-def _emit_intent(
-    step: Step,
-    trade: Trade,
-    leg: Leg,
-    *,
-    purpose: str,
-    order: str,
-    side: str,
-    quantity: int,
-    expected_paise: int | None,
-    cause: int,
-) -> None:
-    risk = step.state.risk
-    risk.messages_at = [at for at in risk.messages_at if step.ts - at < MINUTE_US]
-    risk.messages_at.append(step.ts)
-    step.emit(
-        "order.intended",
-        {
-            "order": order,
-            "trade": trade.id,
-            "strategy": trade.strategy,
-            "underlying": trade.underlying,
-            "purpose": purpose,
-            "leg": trade.legs.index(leg),
-            "contract": contract_data(leg.contract),
-            "side": side,
-            "quantity": quantity,
-            "lot_size": leg.lot_size,
-            "limit_paise": None,
-            "expected_paise": expected_paise,
-        },
-        cause=(cause,),
-        key=order,
-    )
-
-
-def contract_data(contract: Contract) -> dict[str, Any]:
-    """Return a contract as events carry it."""
-    return {
-        "underlying": contract.underlying,
-        "expiry": contract.expiry,
-        "strike_paise": contract.strike_paise,
-        "right": contract.right,
-    }

@@ -48,9 +48,8 @@ class Line(NamedTuple):
 
 
 def units_at_stake(leg: Leg) -> int:
-    """Signed units of a leg, its entry order counted as filled while it works."""
-    entered = leg.entry_quantity if leg.entry_over else leg.quantity
-    return leg.sign * (entered - leg.exit_quantity)
+    """Signed units of a leg, what may yet be entered counted as filled."""
+    return leg.sign * (leg.open_quantity + leg.ahead)
 
 
 def lines_of(step: Step, trade: Trade) -> list[Line]:

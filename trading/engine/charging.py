@@ -18,10 +18,12 @@ from trading.costs.tariff import broker_of_tariff
 if TYPE_CHECKING:
     from trading.costs.india import Charges
     from trading.engine.step import Step
-    from trading.execution.positions import Leg, Trade
+    from trading.execution.positions import FoundOrder, Trade
 
 
-def charge_fill(step: Step, trade: Trade, leg: Leg, report: dict[str, Any], *, first: bool) -> None:
+def charge_fill(
+    step: Step, trade: Trade, found: FoundOrder, report: dict[str, Any], *, first: bool
+) -> None:
     """Add what a fill costs to its trade and its day. Brokerage is of the order: its `first` fill
     bears it.
     """
@@ -30,15 +32,15 @@ def charge_fill(step: Step, trade: Trade, leg: Leg, report: dict[str, Any], *, f
         return
     day = date.fromisoformat(step.day.date)
     broker = broker_of_tariff(tariff, day)
+    traded = found.leg.contract
     contract = Contract(
-        broker.levies.exchange_of(leg.contract.underlying),
-        leg.contract.underlying,
-        date.fromisoformat(leg.contract.expiry),
-        leg.contract.strike_paise,
-        leg.contract.right,
+        broker.levies.exchange_of(traded.underlying),
+        traded.underlying,
+        date.fromisoformat(traded.expiry),
+        traded.strike_paise,
+        traded.right,
     )
-    side = leg.side_of(report["order"])
-    fill = Fill(contract, side, report["quantity"], report["price_paise"])
+    fill = Fill(contract, found.side, report["quantity"], report["price_paise"])
     charges = charges_of(order_lines((fill,), day, broker, executed_orders=int(first)))
     charges = charges.times(step.configuration.costs.stress)
     trade.fees.add(charges)

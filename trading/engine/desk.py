@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
 
-from trading.engine.book import book_lines, known, units_at_stake, valued_book
+from trading.engine.book import book_lines, known, valued_book
 from trading.engine.portfolio import marks_now, portfolio_now
 from trading.risk.breakers import flags
 from trading.risk.exposure import strike_key
@@ -143,7 +143,7 @@ def _working_paise(step: Step) -> int | None:
     for trade in step.state.trades.values():
         quotes = step.underlying(trade.underlying).quotes
         for leg in trade.legs:
-            working = abs(units_at_stake(leg)) - leg.open_quantity
+            working = leg.ahead
             if not working:
                 continue
             quote = quotes.get(leg.contract.label)

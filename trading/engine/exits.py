@@ -4,17 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from trading.engine.admission import (
-    decide_on,
-    decision_causes,
-    emit_decision,
-    intend_cancel,
-    intend_order,
-)
+from trading.engine.admission import decide_on, decision_causes, emit_decision
 from trading.engine.breakers import watch_gates
+from trading.engine.intents import intend_cancel, intend_exit, leaving_now
 from trading.engine.proposals import exit_proposal
-from trading.execution.orders import OPPOSITE
-from trading.execution.positions import Leg, State, Trade
+from trading.execution.positions import State, Trade
 from trading.risk.breakers import DAY_LOSS
 from trading.risk.decision import failures
 from trading.risk.verdicts import Approved
@@ -48,12 +42,13 @@ def cancel_entries(step: Step, *, cause: int, strategy: str | None = None) -> No
         if strategy not in {None, trade.strategy}:
             continue
         for leg in trade.legs:
-            if not leg.entry_over:
-                intend_cancel(step, trade, leg, cause=cause)
+            for order in leg.entries:
+                if not order.over:
+                    intend_cancel(step, trade, leg, order, cause=(cause,))
 
 
 def exit_trade(step: Step, trade: Trade, reason: str) -> None:
-    """Put an exit before the gates (reducing orders pass) and intend an order for each open leg."""
+    """Put an exit before the gates (reducing orders pass) and intend the orders that leave now."""
     decision = decide_on(step, exit_proposal(step, trade))
     gate_seq = emit_decision(
         step,
@@ -72,36 +67,18 @@ def exit_trade(step: Step, trade: Trade, reason: str) -> None:
             step.state.risk.queued.append(trade.id)
         return
     trade.exit_reason = reason
-    for leg in trade.legs:
-        if leg.open_quantity:
-            _intend_exit(step, decision, trade, leg, gate_seq)
-
-
-def _intend_exit(step: Step, approved: Approved, trade: Trade, leg: Leg, gate_seq: int) -> None:
-    side = OPPOSITE[leg.side]
-    quote = step.underlying(trade.underlying).quotes.get(leg.contract.label)
-    expected = None if quote is None else (quote.ask_paise if side == "BUY" else quote.bid_paise)
-    leg.exit_order, leg.exit_over = step.next_id(), False
-    intend_order(
-        step,
-        approved,
-        trade,
-        leg,
-        purpose="exit",
-        order=leg.exit_order,
-        side=side,
-        quantity=leg.open_quantity,
-        expected_paise=expected,
-        cause=gate_seq,
-    )
+    for leg, orders in leaving_now(step, trade):
+        for quantity in orders:
+            intend_exit(step, decision, trade, leg, quantity, cause=(gate_seq,))
 
 
 def _exit_reason(step: Step, trade: Trade) -> str | None:
-    if trade.state is State.OPEN:
-        abandoned = all(leg.entry_over for leg in trade.legs) and not _exit_works(trade)
-        return "ENTRY_ABANDONED" if abandoned else None
-    if trade.state is not State.HOLD or _exit_works(trade):
+    if trade.exit_works or trade.state is None:
         return None
+    if trade.state is State.OPEN:
+        return "ENTRY_ABANDONED" if trade.entered else None
+    if trade.state is State.EXIT:
+        return trade.exit_reason  # what has ended was not yet all of it
     if _is_flattened(step, trade.strategy):
         return "KILL"
     if DAY_LOSS in step.state.risk.breakers:
@@ -126,8 +103,3 @@ def _expires_today(step: Step, trade: Trade) -> bool:
     assert trade.held_at is not None  # noqa: S101 - the caller has asked
     overnight = trade.held_at < step.day.midnight_us
     return overnight and any(leg.contract.expiry == step.day.date for leg in trade.legs)
-
-
-def _exit_works(trade: Trade) -> bool:
-    """Whether an exit order is on its way."""
-    return any(leg.exit_order is not None and not leg.exit_over for leg in trade.legs)

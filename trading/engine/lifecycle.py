@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from trading.engine.admission import contract_data
 from trading.engine.breakers import watch_outcome
 from trading.engine.charging import trade_fees
+from trading.engine.intents import contract_data
 from trading.engine.portfolio import waterfall_data
 from trading.execution.portfolio import waterfall_of
 from trading.execution.positions import Leg, State, Trade
@@ -17,20 +17,28 @@ if TYPE_CHECKING:
 
 def settle(step: Step, trade: Trade, report: dict[str, Any]) -> None:
     """Follow the edges that the legs' quantities now demand."""
-    entered = all(leg.entry_over for leg in trade.legs)
-    if trade.state is State.OPEN and entered:
+    if not trade.entered:
+        return
+    if trade.state is State.OPEN:
         if all(leg.entry_quantity == leg.quantity for leg in trade.legs):
             trade.held_at = step.ts
             move(step, trade, State.HOLD, report)
         elif not any(leg.entry_quantity for leg in trade.legs):
             _archive(step, trade, report)
-    elif trade.state is State.EXIT and entered:
-        if not any(leg.open_quantity for leg in trade.legs):
-            _archive(step, trade, report)
-        elif all(leg.exit_over for leg in trade.legs if leg.open_quantity):
-            for leg in trade.legs:
-                leg.exit_order = None
-            move(step, trade, State.HOLD, report)
+    elif trade.state is State.EXIT and not trade.exit_works:
+        _settle_exit(step, trade, report)
+
+
+def _settle_exit(step: Step, trade: Trade, report: dict[str, Any]) -> None:
+    """All its exit orders have ended: it is flat, or one fell short and it is held on, or more of
+    it has yet to be ordered.
+    """
+    if not any(leg.open_quantity for leg in trade.legs):
+        _archive(step, trade, report)
+    elif any(order.filled < order.quantity for leg in trade.legs for order in leg.exits):
+        for leg in trade.legs:
+            leg.exits = []
+        move(step, trade, State.HOLD, report)
 
 
 def _archive(step: Step, trade: Trade, report: dict[str, Any]) -> None:

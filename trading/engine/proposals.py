@@ -16,6 +16,7 @@ from trading.engine.book import (
     valued_book,
 )
 from trading.engine.desk import limits_in_force
+from trading.engine.intents import leaving_now, orders_of
 from trading.execution.closing import modelled_price
 from trading.execution.orders import OPPOSITE
 from trading.risk.proposal import (
@@ -66,18 +67,17 @@ def entry_proposal(
 
 
 def exit_proposal(step: Step, trade: Trade) -> OrderProposal:
-    """What leaves a trade whole, as one lot of itself."""
+    """What leaves a trade now, as one lot of itself; its risk is that of all that is to leave."""
     quotes = step.underlying(trade.underlying).quotes
     legs = tuple(
         _leg(
             step,
             leg.contract,
             OPPOSITE[leg.side],
-            leg.open_quantity,
+            orders,
             quotes.get(leg.contract.label),
         )
-        for leg in trade.legs
-        if leg.open_quantity
+        for leg, orders in leaving_now(step, trade)
     )
     leaving = valued_book(
         [line._replace(units=-line.units) for line in lines_of(step, trade)], step.ts
@@ -123,17 +123,19 @@ def standing_proposal(underlying: str, strategy: str, margin_paise: int | None) 
 def _entry_leg(step: Step, plan: LegPlan, quotes: Mapping[str, Quote], lots: int) -> ProposedLeg:
     contract = plan.contract
     lot_size = _lot_size(step, contract) or 0
-    return _leg(step, contract, plan.side, lots * lot_size, quotes.get(contract.label))
+    orders = orders_of(step, contract, lots * lot_size, lot_size=lot_size)
+    return _leg(step, contract, plan.side, orders, quotes.get(contract.label))
 
 
 def _leg(
-    step: Step, contract: Contract, side: Side, quantity: int, quote: Quote | None
+    step: Step, contract: Contract, side: Side, orders: Sequence[int], quote: Quote | None
 ) -> ProposedLeg:
     return ProposedLeg(
         contract=contract,
         side=side,
-        quantity=quantity,
-        largest_order=quantity,
+        quantity=sum(orders),
+        largest_order=max(orders, default=0),
+        orders=len(orders),
         terms=_terms(step, contract),
         price_paise=_price(step, contract, side, quote),
         reference_paise=_reference(quote),

@@ -11,8 +11,8 @@ from trading.engine.lifecycle import emit_position, move, settle
 from trading.engine.orders import NOT_SENT
 from trading.engine.report_intake import book_order, take_report
 from trading.engine.step import EngineError, Step
-from trading.execution.orders import FILLS, OPPOSITE, TERMINAL
-from trading.execution.positions import Leg, State, Trade
+from trading.execution.orders import FILLS, TERMINAL, Side
+from trading.execution.positions import FoundOrder, State, Trade
 
 
 def on_order_submitted(step: Step) -> None:
@@ -37,52 +37,43 @@ def on_broker_report(step: Step) -> None:
 def apply_report(step: Step, report: dict[str, Any]) -> None:
     """Apply a report to its leg and move its trade along."""
     trade = _trade_of(step, report["order"])
-    leg, entry = trade.leg_of_order(report["order"])
+    found = trade.find_order(report["order"])
     if trade.state is None:
         move(step, trade, State.OPEN, report)
-    first = not (leg.entry_quantity if entry else leg.exit_quantity)
-    filled = _apply(leg, report, entry=entry)
+    first = not found.order.filled
+    filled = _apply(found, report)
     if filled:
-        charge_fill(step, trade, leg, report, first=first)
-        _count_slippage(step, trade, leg, report)
-    if not entry and trade.state in {State.HOLD, State.OPEN}:
+        charge_fill(step, trade, found, report, first=first)
+        _count_slippage(step, trade, found.side, report)
+    if not found.enters and trade.state in {State.HOLD, State.OPEN}:
         move(step, trade, State.EXIT, report)
     elif filled:
         emit_position(step, trade, before=trade.state, reason=report["status"])
     if report["reason_code"] != NOT_SENT:  # what never left says nothing of the broker
-        watch_report(step, report, leg.side if entry else OPPOSITE[leg.side])
+        watch_report(step, report, found.side)
     settle(step, trade, report)
 
 
 def _trade_of(step: Step, order: str) -> Trade:
     for trade in step.state.trades.values():
         try:
-            trade.leg_of_order(order)
+            trade.find_order(order)
         except KeyError:
             continue
         return trade
     raise EngineError(f"{step.event.kind} at seq {step.seq}: no open trade has order {order}")
 
 
-def _count_slippage(step: Step, trade: Trade, leg: Leg, report: dict[str, Any]) -> None:
+def _count_slippage(step: Step, trade: Trade, side: Side, report: dict[str, Any]) -> None:
     """Add what a fill cost beyond its order's expectation to its trade and to the session."""
-    side, expected = leg.side_of(report["order"]), report["expected_paise"]
     for slippage in (trade.slippage, step.state.slippage):
-        slippage.add(side, report["quantity"], report["price_paise"], expected)
+        slippage.add(side, report["quantity"], report["price_paise"], report["expected_paise"])
 
 
-def _apply(leg: Leg, report: dict[str, Any], *, entry: bool) -> bool:
-    """Add a fill to its leg; return whether there was one."""
-    over = report["status"] in TERMINAL
+def _apply(found: FoundOrder, report: dict[str, Any]) -> bool:
+    """Take a report into its order and leg; return whether it was a fill."""
     filled = report["status"] in FILLS
-    quantity = report["quantity"] if filled else 0
-    value = quantity * report["price_paise"] if filled else 0
-    if entry:
-        leg.entry_quantity += quantity
-        leg.entry_value_paise += value
-        leg.entry_over = leg.entry_over or over
-    else:
-        leg.exit_quantity += quantity
-        leg.exit_value_paise += value
-        leg.exit_over = leg.exit_over or over
+    if filled:
+        found.fill(report["quantity"], report["price_paise"])
+    found.order.over = found.order.over or report["status"] in TERMINAL
     return filled

@@ -7,6 +7,7 @@ never changes again). Edges are those of `EDGES`; anything else raises.
 from __future__ import annotations
 
 from enum import StrEnum
+from typing import NamedTuple
 
 import msgspec
 
@@ -41,24 +42,32 @@ class IllegalTransitionError(Exception):
     """A trade was asked to move along an edge that does not exist."""
 
 
-class Leg(msgspec.Struct):
-    """One contract of a trade.
+class LegOrder(msgspec.Struct):
+    """One order of a leg: units ordered, and filled so far; `over` when it can fill no more."""
 
-    Quantities in units; values are sums of quantity × price in paise.
+    order: str
+    quantity: int
+    filled: int = 0
+    over: bool = False
+
+
+class Leg(msgspec.Struct):
+    """One contract of a trade, entered and left in one order or several.
+
+    Quantities in units; values are sums of quantity × price in paise. `exits` are the orders of the
+    exit that is under way.
     """
 
     contract: Contract
     side: Side
     quantity: int
     lot_size: int
-    entry_order: str
-    exit_order: str | None = None
+    entries: list[LegOrder] = []
+    exits: list[LegOrder] = []
     entry_quantity: int = 0
     entry_value_paise: int = 0
     exit_quantity: int = 0
     exit_value_paise: int = 0
-    entry_over: bool = False  # the entry order can fill no more
-    exit_over: bool = False
 
     @property
     def open_quantity(self) -> int:
@@ -66,13 +75,24 @@ class Leg(msgspec.Struct):
         return self.entry_quantity - self.exit_quantity
 
     @property
+    def entry_over(self) -> bool:
+        """Whether all its entry orders have ended."""
+        return all(order.over for order in self.entries)
+
+    @property
+    def exit_works(self) -> bool:
+        """Whether an order that closes it has not ended."""
+        return not all(order.over for order in self.exits)
+
+    @property
+    def ahead(self) -> int:
+        """Units that may yet be entered."""
+        return sum(order.quantity - order.filled for order in self.entries if not order.over)
+
+    @property
     def sign(self) -> int:
         """+1 when the leg was bought, −1 when it was sold."""
         return 1 if self.side == "BUY" else -1
-
-    def side_of(self, order: str) -> Side:
-        """The side of its entry order or its exit order."""
-        return self.side if order == self.entry_order else OPPOSITE[self.side]
 
     def gross_paise(self) -> int:
         """Realised profit of the closed part, before costs; entry value counts in proportion."""
@@ -80,6 +100,28 @@ class Leg(msgspec.Struct):
             return 0
         entry_part = self.entry_value_paise * self.exit_quantity // self.entry_quantity
         return self.sign * (self.exit_value_paise - entry_part)
+
+
+class FoundOrder(NamedTuple):
+    """An order of a trade, its leg, and whether it enters it."""
+
+    leg: Leg
+    order: LegOrder
+    enters: bool
+
+    @property
+    def side(self) -> Side:
+        return self.leg.side if self.enters else OPPOSITE[self.leg.side]
+
+    def fill(self, quantity: int, price_paise: int) -> None:
+        """Add a fill to the order and its leg."""
+        self.order.filled += quantity
+        if self.enters:
+            self.leg.entry_quantity += quantity
+            self.leg.entry_value_paise += quantity * price_paise
+        else:
+            self.leg.exit_quantity += quantity
+            self.leg.exit_value_paise += quantity * price_paise
 
 
 class Trade(msgspec.Struct):
@@ -107,15 +149,23 @@ class Trade(msgspec.Struct):
             raise IllegalTransitionError(f"trade {self.id}: ARCHIVE with open quantity")
         self.state = to
 
-    def leg_of_order(self, order: str) -> tuple[Leg, bool]:
-        """Return the leg an order belongs to and whether the order is its entry; KeyError when
-        none.
-        """
+    @property
+    def entered(self) -> bool:
+        """Whether every entry order has ended."""
+        return all(leg.entry_over for leg in self.legs)
+
+    @property
+    def exit_works(self) -> bool:
+        """Whether an order that closes some of it has not ended."""
+        return any(leg.exit_works for leg in self.legs)
+
+    def find_order(self, order: str) -> FoundOrder:
+        """Return an order by its id; KeyError when the trade has none of it."""
         for leg in self.legs:
-            if leg.entry_order == order:
-                return leg, True
-            if leg.exit_order == order:
-                return leg, False
+            for orders, enters in ((leg.entries, True), (leg.exits, False)):
+                for each in orders:
+                    if each.order == order:
+                        return FoundOrder(leg, each, enters)
         raise KeyError(order)
 
     def gross_paise(self) -> int:

@@ -342,7 +342,7 @@ def test_the_engine_s_own_mutators_are_most_of_what_is_found(
     assert {
         "trading.engine.admission:_intend_entry",
         "trading.engine.kill_switch:_keep",
-        "trading.engine.exits:_intend_exit",
+        "trading.engine.intents:intend_exit",
         "trading.engine.reports:_apply",
         "trading.engine.lifecycle:_archive",
         "trading.engine.days:_close_day",

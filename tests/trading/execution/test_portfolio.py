@@ -21,7 +21,7 @@ from trading.execution.portfolio import (
     sum_of,
     waterfall_of,
 )
-from trading.execution.positions import Leg
+from trading.execution.positions import FoundOrder, Leg, LegOrder
 from trading.execution.slippage import Slippage
 
 if TYPE_CHECKING:
@@ -55,13 +55,10 @@ class Account:
     def take(self, fill: Fill, side: str) -> None:
         leg = self.legs.setdefault((fill.trade, fill.leg), made_leg(fill, side))
         value = fill.quantity * fill.price
-        if fill.entry:
-            leg.entry_quantity += fill.quantity
-            leg.entry_value_paise += value
-        else:
-            leg.exit_quantity += fill.quantity
-            leg.exit_value_paise += value
-        own = leg.side_of("in" if fill.entry else "out")
+        order = (leg.entries if fill.entry else leg.exits)[0]
+        found = FoundOrder(leg, order, fill.entry)
+        found.fill(fill.quantity, fill.price)
+        own = found.side
         self.slippage.add(own, fill.quantity, fill.price, fill.expected)
         sign = 1 if own == "SELL" else -1
         self.cash += sign * value
@@ -77,8 +74,8 @@ def made_leg(fill: Fill, side: str) -> Leg:
         side=side,  # type: ignore[arg-type]
         quantity=10**6,
         lot_size=65,
-        entry_order="in",
-        exit_order="out",
+        entries=[LegOrder("in", 10**6)],
+        exits=[LegOrder("out", 10**6)],
     )
 
 

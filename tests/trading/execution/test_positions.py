@@ -8,7 +8,15 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from trading.execution.orders import Contract
-from trading.execution.positions import EDGES, IllegalTransitionError, Leg, State, Trade
+from trading.execution.positions import (
+    EDGES,
+    FoundOrder,
+    IllegalTransitionError,
+    Leg,
+    LegOrder,
+    State,
+    Trade,
+)
 
 CONTRACT = Contract(underlying="NIFTY", expiry="2026-03-02", strike_paise=2_530_000, right="CE")
 
@@ -18,7 +26,13 @@ def trade(*legs: Leg) -> Trade:
 
 
 def leg(side: str = "BUY", quantity: int = 65) -> Leg:
-    return Leg(contract=CONTRACT, side=side, quantity=quantity, lot_size=65, entry_order="s.2")  # type: ignore[arg-type]
+    return Leg(
+        contract=CONTRACT,
+        side=side,  # type: ignore[arg-type]
+        quantity=quantity,
+        lot_size=65,
+        entries=[LegOrder("s.2", quantity)],
+    )
 
 
 @pytest.mark.parametrize("before", [None, *State])
@@ -59,11 +73,13 @@ def test_a_closed_leg_earns_the_difference(entry: int, out: int, quantity: int, 
 
 def test_orders_are_found_by_id() -> None:
     subject = trade(leg())
-    subject.legs[0].exit_order = "s.9"
-    assert subject.leg_of_order("s.2") == (subject.legs[0], True)
-    assert subject.leg_of_order("s.9") == (subject.legs[0], False)
+    own = subject.legs[0]
+    own.exits = [LegOrder("s.9", 65)]
+    entry, leaving = subject.find_order("s.2"), subject.find_order("s.9")
+    assert (entry.leg, entry.order, entry.side) == (own, own.entries[0], "BUY")
+    assert (leaving.leg, leaving.order, leaving.side) == (own, own.exits[0], "SELL")
     with pytest.raises(KeyError):
-        subject.leg_of_order("s.3")
+        subject.find_order("s.3")
 
 
 class LegLife(RuleBasedStateMachine):
@@ -81,16 +97,14 @@ class LegLife(RuleBasedStateMachine):
     @rule(part=st.integers(1, 650), price=st.integers(5, 10**6))
     def enter(self, part: int, price: int) -> None:
         quantity = min(part, self.leg.quantity - self.leg.entry_quantity)
-        self.leg.entry_quantity += quantity
-        self.leg.entry_value_paise += quantity * price
+        FoundOrder(self.leg, self.leg.entries[0], enters=True).fill(quantity, price)
         self.cash += quantity * price
 
     @precondition(lambda self: self.leg.open_quantity)
     @rule(part=st.integers(1, 650), price=st.integers(5, 10**6))
     def leave(self, part: int, price: int) -> None:
         quantity = min(part, self.leg.open_quantity)
-        self.leg.exit_quantity += quantity
-        self.leg.exit_value_paise += quantity * price
+        FoundOrder(self.leg, LegOrder("s.9", quantity), enters=False).fill(quantity, price)
         self.cash -= quantity * price
 
     @precondition(lambda self: self.leg.exit_quantity == self.leg.quantity)
