@@ -155,10 +155,12 @@ class PaperBroker:
         return working
 
     def _recall(self, working: WorkingOrder, report: Report, *, at: int) -> None:
-        """Take up a report that the log has."""
+        """Take up a report that the log has. A fill has seen its frame; what was only acknowledged
+        at an instant may yet be filled by a frame of that instant.
+        """
         working.reports += 1
-        working.seen_at = max(working.seen_at, at)
         if report["status"] in FILLS:
+            working.seen_at = max(working.seen_at, at)
             self._count(working, report["quantity"], at=at)
         if report["status"] in TERMINAL:
             del self._working[working.order.order]
