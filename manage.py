@@ -20,6 +20,7 @@ SERVERLESS = {
     "market",
     "surface",
     "costs",
+    "portfolio",
     "replay",
     "help",
     "version",

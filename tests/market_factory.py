@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from journal.log.writer import Durability
 from trading.engine.configuration import Configuration, configuration_from_data
 from trading.engine.runner import Plan, SessionRunner, World, paper_broker
 from trading.execution.closing import Closes, no_closes
@@ -174,6 +175,7 @@ class Rig:
     closes_of: Callable[[date], Closes] = no_closes
     speed: float | None = None
     pack: bool = False  # tests look into the files of closed days
+    durability: Durability = Durability.COMMIT
     said: list[str] = field(default_factory=list)
     on_progress: Callable[[str], None] | None = None
     stopping: Callable[[], bool] = lambda: False
@@ -194,6 +196,7 @@ class Rig:
             code_version="test",
             speed=self.speed,
             pack=self.pack,
+            durability=self.durability,
         )
         world = World(
             var_dir=self.var_dir,

@@ -10,8 +10,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from journal.log.chain import EventEnd, event_end, hash_holds
-from journal.log.day_file import open_day_file
+from journal.log.chain import TAIL_LENGTH, EventEnd, event_end, hash_holds, tail_hash
+from journal.log.day_file import day_size, open_day_file
 from journal.log.errors import LogError, TamperedError
 from journal.log.head import Head, read_head
 from journal.log.index import (
@@ -99,6 +99,54 @@ def last_lines(directory: Path, count: int) -> list[LogLine]:
         if len(lines) >= count:
             break
     return lines
+
+
+def last_of_kind(directory: Path, kind: str) -> LogLine | None:
+    """Return the last durable line of a kind, None when there is none; reads back no further.
+
+    From the durable head back to it each line must match its hash and be continued by the next, in
+    each day file; TamperedError where one does not.
+    """
+    head = read_head(directory)
+    paths = _durable_files(directory, head)
+    if head is not None and (not paths or day_name(paths[-1]) != head.file):
+        raise ends_too_early(directory, head, 1)
+    for path in reversed(paths):
+        is_last = head is not None and day_name(path) == head.file
+        found = _last_of_kind_in(path, kind, head if is_last else None)
+        if found is not None:
+            return found
+    return None
+
+
+def _last_of_kind_in(path: Path, kind: str, head: Head | None) -> LogLine | None:
+    mark = b'"kind":"%b"' % kind.encode()
+    end = day_size(path) if head is None else head.offset
+    expected = None if head is None else head.hash
+    for raw in lines_backwards(path, end):
+        end -= len(raw)
+        if not hash_holds(raw):
+            _line_alone(path, end, raw)
+        _refuse_discontinued(path, raw, expected)
+        if mark in raw:  # which a text of its data may hold too
+            line = _line_alone(path, end, raw)
+            if line.body["kind"] == kind:
+                return line
+        expected = _own_prev(raw)
+    return None
+
+
+def _refuse_discontinued(path: Path, raw: bytes, expected: str | None) -> None:
+    """Refuse a line that does not end with the hash the next one continues."""
+    found, end = tail_hash(raw[-TAIL_LENGTH:]), event_end(raw)
+    if expected not in (None, found):
+        raise TamperedError(
+            path=path,
+            line=end.line if end is not None else 0,
+            reason="is not the line that is continued",
+            expected=expected or "",
+            found=found or "",
+        )
 
 
 def last_kind(directory: Path) -> str | None:

@@ -47,13 +47,21 @@ class WalTap:
     """Takes batches into a log through a bounded queue and a thread that commits what has gathered.
 
     One event loop, one producer. While the tap is open the writer is the thread's, except between
-    `commit` and the next `take`. Use it as an asynchronous context: leaving it makes durable what
-    was taken.
+    `commit` and the next `take`. `committed` is told of each commit, on that thread and before
+    those who wait for it; it must be quick and may not raise. Use the tap as an asynchronous
+    context: leaving it makes durable what was taken.
     """
 
-    def __init__(self, writer: LogWriter, *, capacity: int = CAPACITY_EVENTS) -> None:
+    def __init__(
+        self,
+        writer: LogWriter,
+        *,
+        capacity: int = CAPACITY_EVENTS,
+        committed: Callable[[Sequence[EncodedEvent]], None] | None = None,
+    ) -> None:
         self._writer = writer
         self._capacity = capacity
+        self._tell = committed
         self._queue: deque[list[EncodedEvent]] = deque()
         self._queued = 0  # events in the queue
         self._taken = self._committed = 0  # batches
@@ -123,12 +131,15 @@ class WalTap:
             if gathered is None:
                 return
             failure: LogError | None = None
+            events = [event for batch in gathered for event in batch]
             try:
-                self._writer.append([event for batch in gathered for event in batch])
+                self._writer.append(events)
             except LogError as error:
                 failure = error
             except Exception as error:  # noqa: BLE001 - whoever waits must be told, whatever it is
                 failure = LogError(f"{self._writer.directory}: the log's thread failed: {error!r}")
+            if failure is None and self._tell is not None:
+                self._tell(events)
             self._settle(gathered, failure)
             if failure is not None:
                 return

@@ -19,6 +19,7 @@ from journal.events import Event
 from journal.kill_file import read_kill_file
 from journal.log.errors import LogError, WalOverflowError
 from journal.log.packing import pack_closed_days
+from journal.log.portfolio_keeper import PortfolioKeeper
 from journal.log.run_record import RunRecord
 from journal.log.session import allocate_session_number, session_directory
 from journal.log.tap import EventBus, WalTap
@@ -160,9 +161,13 @@ class SessionRunner:
                 clock=self.world.clock,
                 durability=self.plan.durability,
             ) as self._log,
+            PortfolioKeeper(
+                self._log, clock=self.world.clock, report=self.world.progress
+            ) as keeper,
             self._run_record() as record,
         ):
             resumption = resume(self._directory, session)
+            keeper.start()  # also of a session that is finished: it may have been killed at its end
             self._refuse_other(resumption)
             record.start(
                 configuration_digest=self.plan.configuration.digest,
@@ -170,7 +175,7 @@ class SessionRunner:
                 data=self.plan.data,
             )
             try:
-                async with WalTap(self._log) as self._tap:
+                async with WalTap(self._log, committed=keeper.committed) as self._tap:
                     self._bus = EventBus()
                     self._bus.subscribe(self._tap.take)
                     self._bus.subscribe(self._outbox.note)
