@@ -25,6 +25,7 @@ INPUT_KINDS = frozenset(
         "market.status",
         "clock.tick",
         "market.frame",
+        "settlement.published",
         "session.ended",
     }
 )
@@ -40,6 +41,8 @@ DERIVED_KINDS = frozenset(
         "book.reconciled",
         "reconciliation.accepted",
         "position.changed",
+        "position.settled",
+        "position.unsettled",
         "limits.changed",
         "breaker.changed",
         "request.changed",

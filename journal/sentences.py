@@ -207,6 +207,27 @@ def _position(data: Data) -> str:
     return f"{told}{_because(data)}, {signed_rupees(data.get('gross_paise'))} gross"
 
 
+def _settlement(data: Data) -> str:
+    price = said("price_paise", data.get("price_paise"))
+    synthetic = ", SYNTHETIC" if data.get("synthetic") else ""
+    told = f"{data.get('underlying')} options of {data.get('expiry')} settle at {price}"
+    return f"{told}: {data.get('row')}{synthetic}"
+
+
+def _settled(data: Data) -> str:
+    outcomes = [str(leg.get("outcome")).lower() for leg in data.get("legs") or []]
+    told = [f"{outcomes.count(each)} {each}" for each in dict.fromkeys(outcomes)]
+    price = said("price_paise", data.get("price_paise"))
+    return f"{', '.join(told)} at {price}, {signed_rupees(data.get('cash_paise'))} in cash"
+
+
+def _unsettled(data: Data) -> str:
+    held = len(data.get("contracts") or [])
+    why = {"NO_PRICE": "no settlement price is known", "ORDER_WORKS": "an order still works"}
+    told = f"{held} contract{'' if held == 1 else 's'} of {data.get('expiry')} not settled"
+    return f"{told}: {why.get(str(data.get('reason')), data.get('reason'))}"
+
+
 def _portfolio(data: Data) -> str:
     held = len(data.get("positions") or [])
     unrealised = signed_rupees(data.get("unrealised_paise"))
@@ -272,6 +293,9 @@ _TELLERS: dict[str, Callable[[Data], str]] = {
     "gate.decided": _gates,
     "order.intended": _intended,
     "position.changed": _position,
+    "settlement.published": _settlement,
+    "position.settled": _settled,
+    "position.unsettled": _unsettled,
     "limits.changed": _changed,
     "breaker.changed": _changed,
     "request.changed": _request,

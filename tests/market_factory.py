@@ -16,6 +16,7 @@ from journal.log.writer import Durability
 from trading.engine.configuration import Configuration, configuration_from_data
 from trading.engine.runner import Plan, SessionRunner, World, paper_broker
 from trading.execution.closing import Closes, no_closes
+from trading.execution.settlement import Settlements, no_settlements
 from trading.market.calendar import expires_at_us, session_hours
 from trading.market.frames import ExpiryBlock, FrameSource, MarketFrame
 from trading.market.quality import MISSING, FrameQuality, InputQuality, State
@@ -173,6 +174,7 @@ class Rig:
     configuration: Configuration = field(default_factory=factory_configuration)
     frames_of: Callable[[date], Sequence[FeedItem]] = day_frames
     closes_of: Callable[[date], Closes] = no_closes
+    settlements_of: Callable[[date], Settlements] = no_settlements
     speed: float | None = None
     pack: bool = False  # tests look into the files of closed days
     durability: Durability = Durability.COMMIT
@@ -193,6 +195,7 @@ class Rig:
             days=self.days,
             frames_of=self.frames_of,
             closes_of=self.closes_of,
+            settlements_of=self.settlements_of,
             code_version="test",
             speed=self.speed,
             pack=self.pack,

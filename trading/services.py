@@ -24,7 +24,14 @@ from trading.engine.configuration import (
 from trading.engine.opening import tariff_of
 from trading.engine.runner import Plan, SessionRunner, World
 from trading.market.calendar import calendar, is_market_day, ist_date, session_hours
-from trading.market.feed import FeedItem, closes, days_with_data, feed_items, files_of_days
+from trading.market.feed import (
+    FeedItem,
+    closes,
+    days_with_data,
+    feed_items,
+    files_of_days,
+    settlements,
+)
 from trading.market.feeds.adapters import Reconnecting, live_feed
 from trading.market.store import MarketStore
 from trading.version import code_version
@@ -35,6 +42,7 @@ if TYPE_CHECKING:
 
     from trading.engine.state import EngineState
     from trading.execution.closing import Closes
+    from trading.execution.settlement import Settlements
 
 
 LIVE_CADENCE_SECONDS = 5  # of a live feed that was not said to have another
@@ -231,12 +239,16 @@ def _plan(wish: Wish, configuration: Configuration, store: MarketStore) -> Plan:
     def closes_of(day: date) -> Closes:
         return closes(store, configuration.underlyings, day, daily=daily)
 
+    def settlements_of(day: date) -> Settlements:
+        return settlements(store, configuration.underlyings, day)
+
     return Plan(
         session=wish.session,
         configuration=configuration,
         days=days,
         frames_of=frames_of,
         closes_of=closes_of,
+        settlements_of=settlements_of,
         code_version=code_version(),
         speed=wish.speed,
         durability=wish.durability,

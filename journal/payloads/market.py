@@ -9,6 +9,7 @@ from journal.payloads.registry import payload_of
 from journal.payloads.shapes import (
     Count,
     DateText,
+    Digest,
     InputState,
     Positive,
     PositiveNumber,
@@ -213,6 +214,31 @@ class MarketStatus(Shape, frozen=True):
     underlying: Text
     status: Literal["HALT", "RESUME", "GAP"]
     reason: str | None
+
+
+@payload_of("settlement.published", key=attrgetter("underlying"), key_text="`underlying`")
+class SettlementPublished(Shape, frozen=True):
+    """What the options of an underlying that expire today are settled at. It is taken at the day's
+    close, for the exchange settles that day, though the record it is read from is published later.
+
+    underlying: name of the index.
+    expiry: ISO date on which they expire, the open day's.
+    price_paise: the final settlement price, the official closing value of the index, paise.
+    source: table of the market store it was read from.
+    row: which row of it, in words.
+    digest: digest of the file that row came from.
+    published_at: when that row could be known, µs UTC.
+    synthetic: whether it was generated rather than recorded.
+    """
+
+    underlying: Text
+    expiry: DateText
+    price_paise: Positive
+    source: Text
+    row: Text
+    digest: Digest
+    published_at: int
+    synthetic: bool
 
 
 @payload_of("clock.tick")

@@ -207,7 +207,8 @@ class DayClosed(Shape, frozen=True):
     date: ISO date (IST).
     state_digest: SHA-256 of the state as the next `day.opened` will find it.
     counts: derived events of the session so far, by kind.
-    note: the day's contract note; null for a day without a fill, and where costs are `GROSS`.
+    note: the day's contract note; null for a day without a fill or an exercise, and where costs
+        are `GROSS`.
     costs: name of the cost profile, with its stress where that is not 1.
     """
 

@@ -10,6 +10,7 @@ from journal.payloads.registry import payload_of
 from journal.payloads.shapes import (
     Contract,
     Count,
+    DateText,
     Fees,
     Opaque,
     Positive,
@@ -131,6 +132,93 @@ class PositionChanged(Shape, frozen=True):
     net_paise: int | None
     waterfall: Waterfall
     costs: Text
+
+
+class SettledLeg(Shape, frozen=True):
+    """A leg at its expiry.
+
+    contract: the contract.
+    side: side it was entered on.
+    quantity: units that were held.
+    outcome: `EXERCISED` bought and in the money, `ASSIGNED` sold and in the money, `LAPSED` at the
+        strike or out of the money.
+    intrinsic_paise: what a unit pays, paise: settlement price less strike, for a put the other way
+        round; 0 when it lapsed.
+    value_paise: quantity × that, paise; received when it was bought, paid when it was sold.
+    charges: what it costs by line, an estimate to the paisa; null where costs are `GROSS`.
+    """
+
+    contract: Contract
+    side: Side
+    quantity: Positive
+    outcome: Literal["LAPSED", "EXERCISED", "ASSIGNED"]
+    intrinsic_paise: Count
+    value_paise: Count
+    charges: Fees | None
+
+    def __post_init__(self) -> None:
+        """Refuse a value that is not that of its units, and an outcome that is another's."""
+        held = "EXERCISED" if self.side == "BUY" else "ASSIGNED"
+        if self.value_paise != self.quantity * self.intrinsic_paise:
+            raise ValueError("`value_paise` is `quantity` × `intrinsic_paise`")
+        if self.outcome != (held if self.intrinsic_paise else "LAPSED"):
+            raise ValueError("`outcome` is that of `side` and `intrinsic_paise`")
+
+
+@payload_of("position.settled", key=attrgetter("trade"), key_text="`trade`")
+class PositionSettled(Shape, frozen=True):
+    """What a trade held of contracts that expired was settled in cash.
+
+    trade: id of the trade.
+    strategy: name of the strategy.
+    underlying: name of the index.
+    expiry: ISO date of the contracts.
+    price_paise: the final settlement price, paise.
+    source: table it was read from, as in its `settlement.published`.
+    row: which row of it, likewise.
+    legs: the legs that expired.
+    cash_paise: what came in less what went out, before charges, paise.
+    costs: name of the cost profile, with its stress where that is not 1.
+    """
+
+    trade: Text
+    strategy: Text
+    underlying: Text
+    expiry: DateText
+    price_paise: Positive
+    source: Text
+    row: Text
+    legs: list[SettledLeg]
+    cash_paise: int
+    costs: Text
+
+    def __post_init__(self) -> None:
+        """Refuse cash that is not that of the legs."""
+        cash = sum(leg.value_paise if leg.side == "BUY" else -leg.value_paise for leg in self.legs)
+        if self.cash_paise != cash:
+            raise ValueError("`cash_paise` is the sum of what the legs bring and take")
+
+
+@payload_of("position.unsettled", key=attrgetter("trade"), key_text="`trade`")
+class PositionUnsettled(Shape, frozen=True):
+    """A trade holds contracts that expired today and could not be settled; it stays as it is, and
+    no price is assumed for it.
+
+    trade: id of the trade.
+    strategy: name of the strategy.
+    underlying: name of the index.
+    expiry: ISO date of the contracts.
+    contracts: those that are held.
+    reason: `NO_PRICE` no settlement price is known, `ORDER_WORKS` an order of it had no end by the
+        close, so that what is held is not certain.
+    """
+
+    trade: Text
+    strategy: Text
+    underlying: Text
+    expiry: DateText
+    contracts: list[Contract]
+    reason: Literal["NO_PRICE", "ORDER_WORKS"]
 
 
 class PortfolioPosition(Shape, frozen=True):

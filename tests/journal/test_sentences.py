@@ -78,6 +78,31 @@ CONTRACT = {"underlying": "NIFTY", "expiry": "2026-03-02", "strike_paise": 25300
             {"reconciliation": "s.7", "actor": "asha", "approver": "ravi", "reason": "by hand"},
             "differences of s.7 accepted by asha, approved by ravi: by hand",
         ),
+        (
+            "settlement.published",
+            {
+                "underlying": "NIFTY",
+                "expiry": "2026-03-02",
+                "price_paise": 2545035,
+                "row": "row 1",
+                "synthetic": True,
+            },
+            "NIFTY options of 2026-03-02 settle at ₹25,450.35: row 1, SYNTHETIC",
+        ),
+        (
+            "position.settled",
+            {
+                "price_paise": 2545035,
+                "cash_paise": -977275,
+                "legs": [{"outcome": "ASSIGNED"}, {"outcome": "LAPSED"}],
+            },
+            "1 assigned, 1 lapsed at ₹25,450.35, ▼ −9,772.75 in cash",
+        ),
+        (
+            "position.unsettled",
+            {"expiry": "2026-03-02", "contracts": [CONTRACT], "reason": "NO_PRICE"},
+            "1 contract of 2026-03-02 not settled: no settlement price is known",
+        ),
         ("features.computed", {"values": {"a": 1, "b": None}}, "1 of 2 known"),
         (
             "surface.fitted",

@@ -319,5 +319,10 @@ def test_inputs_and_derived_events_of_the_session_are_what_they_are_meant_to_be(
 ) -> None:
     """The record these tests stand on has every kind that there is code for."""
     kinds = {line.body["kind"] for line in read_session(short_log)}
-    assert kinds >= INPUT_KINDS - {"market.status", "operator.command", "broker.statement"}
+    assert kinds >= INPUT_KINDS - {
+        "market.status",
+        "operator.command",
+        "broker.statement",
+        "settlement.published",
+    }
     assert len(kinds & DERIVED_KINDS) >= 8

@@ -1,24 +1,32 @@
-"""What trading costs: exact charges fill by fill, and the contract note at the end of the day.
+"""What trading costs: exact charges of fills and exercises, the contract note at a day's end.
 
 A session that is GROSS takes nothing off, and says so wherever a figure would stand.
 """
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from dataclasses import asdict, astuple
 from datetime import date
 from typing import TYPE_CHECKING, Any
 
-from trading.costs.amounts import rupees_of_exact
+from trading.costs.amounts import paise_of, rupees_of_exact
 from trading.costs.fees import Fees
-from trading.costs.india import Contract, Fill, charges_of, order_lines
+from trading.costs.india import (
+    Charges,
+    Contract,
+    Exercise,
+    Fill,
+    charges_of,
+    exercise_lines,
+    order_lines,
+)
 from trading.costs.notes import billed_charges
 from trading.costs.tariff import broker_of_tariff
 
 if TYPE_CHECKING:
-    from trading.costs.india import Charges
+    from trading.costs.brokers import Broker
     from trading.engine.step import Step
-    from trading.execution.positions import FoundOrder, Trade
+    from trading.execution.positions import FoundOrder, Leg, Trade
 
 
 def charge_fill(
@@ -32,24 +40,52 @@ def charge_fill(
         return
     day = date.fromisoformat(step.day.date)
     broker = broker_of_tariff(tariff, day)
-    traded = found.leg.contract
-    contract = Contract(
-        broker.levies.exchange_of(traded.underlying),
-        traded.underlying,
-        date.fromisoformat(traded.expiry),
-        traded.strike_paise,
-        traded.right,
-    )
-    fill = Fill(contract, found.side, report["quantity"], report["price_paise"])
+    fill = Fill(_contract(found.leg, broker), found.side, report["quantity"], report["price_paise"])
     charges = charges_of(order_lines((fill,), day, broker, executed_orders=int(first)))
+    _take_off(step, trade, charges)
+
+
+def charge_exercise(
+    step: Step, trade: Trade, leg: Leg, settlement_paise: int, *, orders: int
+) -> dict[str, int] | None:
+    """Add what settling the open units of a leg at its expiry costs to its trade and its day;
+    return it by line, estimated to the paisa. None where costs are GROSS. Brokerage is taken for as
+    many `orders` as the freeze quantity would make of it.
+    """
+    tariff = step.day.tariff
+    if tariff is None:
+        return None
+    day = date.fromisoformat(step.day.date)
+    broker = broker_of_tariff(tariff, day)
+    exercise = Exercise(
+        _contract(leg, broker), leg.side, leg.open_quantity, settlement_paise, orders
+    )
+    charges = _take_off(step, trade, charges_of(exercise_lines(exercise, day, broker)))
+    return _with_total(asdict(Charges(*(paise_of(line) for line in astuple(charges)))))
+
+
+def _contract(leg: Leg, broker: Broker) -> Contract:
+    return Contract(
+        broker.levies.exchange_of(leg.contract.underlying),
+        leg.contract.underlying,
+        date.fromisoformat(leg.contract.expiry),
+        leg.contract.strike_paise,
+        leg.contract.right,
+    )
+
+
+def _take_off(step: Step, trade: Trade, charges: Charges) -> Charges:
+    """Add exact charges, under the session's cost stress, to a trade and the day."""
     charges = charges.times(step.configuration.costs.stress)
     trade.fees.add(charges)
     step.state.fees_today.add(charges)
+    return charges
 
 
 def close_note(step: Step) -> dict[str, Any] | None:
     """Bill the day: the note as `day.closed` carries it. What was estimated is replaced by what is
-    billed. None for a day without a fill, and where costs are GROSS.
+    billed. None for a day without a fill or an exercise, and where costs are
+    GROSS.
     """
     exact = step.state.fees_today.exact
     if not exact.total:

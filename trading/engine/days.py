@@ -22,6 +22,7 @@ from trading.engine.portfolio import (
     remember_margin,
     snapshot_figures,
 )
+from trading.engine.settlement import tell_unsettled
 from trading.engine.state import DayState, Terms, dump_state, state_digest
 from trading.engine.step import EngineError, Step
 
@@ -116,9 +117,12 @@ def on_session_ended(step: Step) -> None:
 
 
 def _close_day(step: Step) -> None:
-    """Emit day.closed with the digest of the state as the next day.opened will find it."""
+    """Say what expired unsettled, then emit day.closed with the digest of the state as the next
+    day.opened will find it.
+    """
     day = step.day
     day.closed = True
+    tell_unsettled(step)
     note = close_note(step)
     counts = dict(sorted(step.state.counts.items()))
     after = msgspec.structs.replace(

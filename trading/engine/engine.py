@@ -16,6 +16,7 @@ from trading.engine.days import on_clock_tick, on_day_opened, on_session_ended, 
 from trading.engine.frames import on_market_frame, on_market_status
 from trading.engine.reconciliation import on_broker_statement
 from trading.engine.reports import on_broker_report, on_order_submitted
+from trading.engine.settlement import on_settlement_published
 from trading.engine.state import (
     EngineState,
     dump_state,
@@ -38,6 +39,7 @@ HANDLERS: dict[str, Callable[[Step], None]] = {
     "market.status": on_market_status,
     "clock.tick": on_clock_tick,
     "market.frame": on_market_frame,
+    "settlement.published": on_settlement_published,
     "session.ended": on_session_ended,
 }
 

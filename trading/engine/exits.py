@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from trading.engine.admission import decide_on, decision_causes, emit_decision
 from trading.engine.breakers import watch_gates
-from trading.engine.intents import intend_cancel, intend_exit, leaving_now
+from trading.engine.intents import intend_cancel, intend_exit, leaving_legs, leaving_now
 from trading.engine.proposals import exit_proposal
 from trading.execution.positions import State, Trade
 from trading.risk.breakers import DAY_LOSS
@@ -58,7 +58,7 @@ def exit_trade(step: Step, trade: Trade, reason: str) -> None:
         action="exit",
         trade=trade.id,
         reason=reason,
-        lots=max(leg.open_quantity // leg.lot_size for leg in trade.legs),
+        lots=max(leg.open_quantity // leg.lot_size for leg in leaving_legs(step, trade)),
         causes=decision_causes(step, trade.position_seq, step.seq),
     )
     watch_gates(step, failures(decision.results), cause=gate_seq)
@@ -73,7 +73,7 @@ def exit_trade(step: Step, trade: Trade, reason: str) -> None:
 
 
 def _exit_reason(step: Step, trade: Trade) -> str | None:
-    if trade.exit_works or trade.state is None:
+    if trade.exit_works or trade.state is None or not leaving_legs(step, trade):
         return None
     if trade.state is State.OPEN:
         return "ENTRY_ABANDONED" if trade.entered else None

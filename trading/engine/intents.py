@@ -82,6 +82,11 @@ def intend_cancel(
     _emit(step, trade, leg, left, purpose="cancel", side=leg.side, expected_paise=None, cause=cause)
 
 
+def leaving_legs(step: Step, trade: Trade) -> list[Leg]:
+    """The legs that are held and can still be traded: those that expired wait for settlement."""
+    return [leg for leg in trade.legs if leg.open_quantity and leg.contract.expiry >= step.day.date]
+
+
 def leaving_now(step: Step, trade: Trade) -> list[tuple[Leg, tuple[int, ...]]]:
     """The open legs with the orders that close them now, no more than gate 18 lets out in a second;
     what is left follows once these have ended.
@@ -89,7 +94,7 @@ def leaving_now(step: Step, trade: Trade) -> list[tuple[Leg, tuple[int, ...]]]:
     limits = limits_in_force(step)
     room = limits.messages_per_second + limits.reserved_messages_per_second
     found = []
-    for leg in trade.legs:
+    for leg in leaving_legs(step, trade):
         orders = orders_of(step, leg.contract, leg.open_quantity, lot_size=leg.lot_size)[:room]
         if orders:
             found.append((leg, orders))

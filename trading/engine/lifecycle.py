@@ -36,9 +36,14 @@ def _settle_exit(step: Step, trade: Trade, report: dict[str, Any]) -> None:
     if not any(leg.open_quantity for leg in trade.legs):
         _archive(step, trade, report)
     elif any(order.filled < order.quantity for leg in trade.legs for order in leg.exits):
-        for leg in trade.legs:
-            leg.exits = []
-        move(step, trade, State.HOLD, report)
+        hold_on(step, trade, report)
+
+
+def hold_on(step: Step, trade: Trade, report: dict[str, Any]) -> None:
+    """Hold what an exit has left; its orders have ended."""
+    for leg in trade.legs:
+        leg.exits = []
+    move(step, trade, State.HOLD, report)
 
 
 def _archive(step: Step, trade: Trade, report: dict[str, Any]) -> None:

@@ -38,9 +38,11 @@ from trading.engine.opening import OPENS_BEFORE_US, day_data, opening_instant, t
 from trading.engine.outbox import Outbox
 from trading.engine.reconciliation import DAY_OPENED, DOUBT, RESTART, statement_data
 from trading.engine.resume import Resumption, resume
+from trading.engine.settlement import expiring_underlyings
 from trading.execution.broker import Moment, UnreachableError
 from trading.execution.closing import Closes, no_closes
 from trading.execution.paper import PaperBroker
+from trading.execution.settlement import Settlements, no_settlements
 from trading.market.calendar import session_hours
 from trading.market.feeds.live import LiveAssembly
 
@@ -97,6 +99,7 @@ class Plan:
     ends: bool = True
     speed: float | None = None  # times real time; None is as fast as possible
     closes_of: Callable[[date], Closes] = no_closes  # of a day that has no market to look at
+    settlements_of: Callable[[date], Settlements] = no_settlements  # of what expires on a day
     durability: Durability = Durability.COMMIT
     pack: bool = True  # closed days
     data: Sequence[DataFile] = ()  # the market files the frames come from
@@ -364,8 +367,25 @@ class SessionRunner:
         frames = [item.frame for item in group if item.frame is not None]
         await self._outbox.hear(Moment(group[0].ts, frames, closes))
         await self._reconcile_if_due()
+        if closes is not None:
+            await self._settle(group[0].ts)
         for item in group:
             await self._step(item.kind, item.ts, item.data, key=item.key)
+
+    async def _settle(self, ts: int) -> None:
+        """Give the engine the settlement prices of what it holds that expires today. What was
+        settled before an interruption is no longer held, so nothing is given twice.
+        """
+        day = self.engine.state.day
+        if day is None or day.closed:
+            return
+        due = expiring_underlyings(self.engine.state.trades.values(), day.date)
+        prices = self.plan.settlements_of(date.fromisoformat(day.date)) if due else {}
+        for underlying in due:
+            if underlying in prices:
+                named = {"underlying": underlying, "expiry": day.date}
+                data = named | prices[underlying]._asdict()
+                await self._step("settlement.published", ts, data, key=underlying)
 
     # --- input → commit → orders ---
 

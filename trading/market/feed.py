@@ -26,6 +26,7 @@ from trading.market.feeds.end_of_day import (
     record_entries,
 )
 from trading.market.feeds.recorded_day import RecordedDay
+from trading.market.feeds.settlements import settlements_of_day
 from trading.market.frames import MarketFrame, MarketStatus
 from trading.market.store import (
     CHAIN_SNAPSHOTS,
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from trading.execution.closing import Closes
+    from trading.execution.settlement import Settlements
 
 FeedItem = MarketFrame | MarketStatus
 
@@ -152,6 +154,13 @@ def closes(
     if not daily and day in _days_with_snapshots(guard, underlyings):
         return {}
     return closes_of_day(guard, underlyings, day)
+
+
+def settlements(store: MarketStore, underlyings: Sequence[str], day: date) -> Settlements:
+    """What the options that expire on a day are settled at; an underlying without a price on
+    record is left out.
+    """
+    return settlements_of_day(TimeGuard(store), underlyings, day)
 
 
 def files_of_days(

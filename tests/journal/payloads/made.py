@@ -14,7 +14,12 @@ from journal.payloads import SCHEMAS, Schema
 from journal.payloads.market import COLUMNS, FrameBlock, PrintColumns
 from journal.payloads.orders import FILLS, BrokerReport
 from journal.payloads.shapes import Fees
-from journal.payloads.standing import PortfolioSnapshot, Waterfall
+from journal.payloads.standing import (
+    PortfolioSnapshot,
+    PositionSettled,
+    SettledLeg,
+    Waterfall,
+)
 
 SAFE = 2**53 - 1
 TEXT = st.text(st.characters(codec="utf-8", exclude_characters="\x00"), max_size=8)
@@ -103,6 +108,10 @@ def _objects(shape: type[msgspec.Struct]) -> st.SearchStrategy[dict[str, Any]]:
         return made.map(_falling)
     if shape is PortfolioSnapshot:
         return made.map(_balanced)
+    if shape is SettledLeg:
+        return made.map(_settled)
+    if shape is PositionSettled:
+        return made.map(_paid)
     return made.map(_consistent) if shape is BrokerReport else made
 
 
@@ -151,6 +160,25 @@ def _balanced(snapshot: dict[str, Any]) -> dict[str, Any]:
     value = None if value is None else value % 10**12
     equity = None if value is None else cash + value
     return snapshot | {"cash_paise": cash, "value_paise": value, "equity_paise": equity}
+
+
+def _settled(leg: dict[str, Any]) -> dict[str, Any]:
+    """Small enough to have a value, the value, and the outcome that it is."""
+    quantity, intrinsic = 1 + leg["quantity"] % 10**5, leg["intrinsic_paise"] % 10**7
+    paid = "EXERCISED" if leg["side"] == "BUY" else "ASSIGNED"
+    return leg | {
+        "quantity": quantity,
+        "intrinsic_paise": intrinsic,
+        "value_paise": quantity * intrinsic,
+        "outcome": paid if intrinsic else "LAPSED",
+    }
+
+
+def _paid(settled: dict[str, Any]) -> dict[str, Any]:
+    """The cash of the legs."""
+    signs = {"BUY": 1, "SELL": -1}
+    cash = sum(signs[leg["side"]] * leg["value_paise"] for leg in settled["legs"])
+    return settled | {"cash_paise": cash}
 
 
 def _consistent(report: dict[str, Any]) -> dict[str, Any]:

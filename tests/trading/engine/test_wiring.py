@@ -31,6 +31,7 @@ from tests.market_factory import (
 )
 from tests.trading.engine.desk_bed import Desk, frame, high, look_at, losing, tell
 from tests.trading.engine.mutators import mutators_of_packages, mutators_of_source
+from tests.trading.engine.test_settlement import rig_of
 from trading.engine.engine import HANDLERS, Engine
 
 if TYPE_CHECKING:
@@ -260,8 +261,8 @@ def governed(var_dir: Path) -> Desk:
 
 @pytest.fixture(scope="module")
 def sessions(tmp_path_factory: pytest.TempPathFactory) -> list[list[Event]]:
-    """Inputs of a usual day, of one whose last orders expire, of one killed at work and of one
-    whose limits and breakers move.
+    """Inputs of a usual day, of one whose last orders expire, of one killed at work, of one whose
+    limits and breakers move, and of days with a trade that is held into its expiry.
     """
     charged = factory_configuration(costs={"profile": "ZERODHA"})
     usual = Rig(var_dir=tmp_path_factory.mktemp("usual"), days=DAYS[:1], configuration=charged)
@@ -286,7 +287,10 @@ def sessions(tmp_path_factory: pytest.TempPathFactory) -> list[list[Event]]:
     halted = [*before, halt, replace(ended, seq=(ended.seq or 0) + 1)]
     told_so = governed(tmp_path_factory.mktemp("governed"))
     told_so.run()
-    return [halted, inputs_of(thin), inputs_of(killed), inputs_of(told_so.rig)]
+    expired = rig_of(tmp_path_factory.mktemp("expired"), 2_545_035)
+    expired.run()
+    walks = [halted, inputs_of(thin), inputs_of(killed), inputs_of(told_so.rig)]
+    return [*walks, inputs_of(expired)]
 
 
 @pytest.fixture(scope="module")
