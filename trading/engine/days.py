@@ -12,7 +12,12 @@ from trading.engine.book import Missing, book_lines, known, margin_paise, valued
 from trading.engine.breakers import cool_breakers, watch_snapshot
 from trading.engine.charging import close_note
 from trading.engine.desk import Desk
-from trading.engine.exits import cancel_entries, propose_exits
+from trading.engine.exits import (
+    cancel_day_entries,
+    cancel_entries,
+    flat_from_us,
+    propose_exits,
+)
 from trading.engine.frames import thaw
 from trading.engine.portfolio import (
     closed_figures,
@@ -90,12 +95,15 @@ def on_clock_tick(step: Step) -> None:
     if step.day.closed:
         return
     minute = step.ts // MINUTE_US
-    if minute != step.state.snapshot_minute:
+    before = step.state.snapshot_minute
+    if minute != before:
         step.state.snapshot_minute = minute
         equity_paise = _take_snapshot(step)
         cool_breakers(step)
         if watch_snapshot(step, equity_paise):
             cancel_entries(step, cause=step.state.snapshot_seq)
+        if before * MINUTE_US < flat_from_us(step) <= step.ts:  # once a day
+            cancel_day_entries(step, cause=step.state.snapshot_seq)
     propose_exits(step)
     if step.ts >= step.day.close_us:
         _close_day(step)

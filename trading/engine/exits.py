@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from trading.engine.admission import decide_on, decision_causes, emit_decision
 from trading.engine.breakers import watch_gates
 from trading.engine.intents import intend_cancel, intend_exit, leaving_legs, leaving_now
-from trading.engine.proposals import exit_proposal
+from trading.engine.proposals import DECLARATIONS, exit_proposal
 from trading.execution.positions import State, Trade
 from trading.risk.breakers import DAY_LOSS
 from trading.risk.decision import failures
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from trading.engine.step import Step
 
 MINUTE_US = 60_000_000
+FLAT_BEFORE_CLOSE_US = 10 * MINUTE_US  # strategies that hold nothing overnight
 URGENT = frozenset({"KILL", "DAY_LOSS"})
 
 
@@ -45,6 +46,22 @@ def cancel_entries(step: Step, *, cause: int, strategy: str | None = None) -> No
             for order in leg.entries:
                 if not order.over:
                     intend_cancel(step, trade, leg, order, cause=(cause,))
+
+
+def flat_from_us(step: Step) -> int:
+    """When strategies that hold nothing overnight begin to leave, µs UTC: by the day's own close,
+    whenever that is.
+    """
+    return step.day.close_us - FLAT_BEFORE_CLOSE_US
+
+
+def cancel_day_entries(step: Step, *, cause: int) -> None:
+    """Intend the cancellation of every working entry order that would be held overnight by a
+    strategy that does not.
+    """
+    for name in step.configuration.strategies.names:
+        if not DECLARATIONS[name].holds_overnight:
+            cancel_entries(step, cause=cause, strategy=name)
 
 
 def exit_trade(step: Step, trade: Trade, reason: str) -> None:
@@ -83,6 +100,8 @@ def _exit_reason(step: Step, trade: Trade) -> str | None:
         return "KILL"
     if DAY_LOSS in step.state.risk.breakers:
         return "DAY_LOSS"
+    if not DECLARATIONS[trade.strategy].holds_overnight and step.ts >= flat_from_us(step):
+        return "FLAT_BEFORE_CLOSE"
     s4 = step.configuration.strategies.S4
     if s4 is None or trade.held_at is None:
         return "STRATEGY_REMOVED"
