@@ -109,7 +109,8 @@ def portfolio_lines(portfolio: PortfolioState) -> list[str]:
         f"{portfolio.session}: portfolio of {ist_text(portfolio.ts, '%Y-%m-%d %H:%M:%S')} IST, "
         f"seq {portfolio.seq}, line {portfolio.line}, {portfolio.hash[:12]}"
     )
-    standing = f"{held} position{'' if held == 1 else 's'} open; costs {state.get('costs')}; in rupees"
+    positions = f"{held} position{'' if held == 1 else 's'} open"
+    standing = f"{positions}; costs {state.get('costs')}; in rupees"
     rows = [*money_rows(state), *risk_rows(state)]
     return [
         head,
