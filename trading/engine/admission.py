@@ -157,13 +157,10 @@ def _intend_entry(step: Step, approved: Approved, order: OrderProposal, gate_seq
     shows_closes = step.underlying(order.underlying).shows_closes  # then no quote is met
     for proposed in order.legs:
         lot_size = step.day.lot_sizes[order.underlying][proposed.contract.expiry]
-        leg = Leg(
-            contract=proposed.contract,
-            side=proposed.side,
-            quantity=proposed.quantity * approved.lots // order.lots,
-            lot_size=lot_size,
-        )
-        trade.legs.append(leg)
+        quantity = proposed.quantity * approved.lots // order.lots
+        trade.legs.append(Leg(proposed.contract, proposed.side, quantity, lot_size))
+    legs = zip(trade.legs, order.legs, strict=True)
+    for leg, proposed in sorted(legs, key=lambda pair: pair[0].side == "SELL"):  # bought first
         intend_entry(
             step,
             approved,

@@ -82,10 +82,11 @@ class CostConfiguration(msgspec.Struct, frozen=True, forbid_unknown_fields=True)
 
 class DeskConfiguration(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What the desk may lose from: its capital in rupees. The limits are shares of it, so there is
-    no default.
+    no default. `leg_seconds` is how long the legs of an entry may be filled unevenly.
     """
 
     capital_rupees: int
+    leg_seconds: int = 60
 
     @property
     def capital_paise(self) -> int:
@@ -204,6 +205,7 @@ def _check(configuration: Configuration, where: str) -> None:
             f"last_entry {gates.last_entry}"
         )
     _check_positive(where, "desk.capital_rupees", configuration.desk.capital_rupees)
+    _check_positive(where, "desk.leg_seconds", configuration.desk.leg_seconds)
     _check_positive(where, "gates.chain_age_seconds", gates.chain_age_seconds)
     _check_positive(where, "gates.resume_chains", gates.resume_chains)
     _check_positive(where, "feed.expiries", configuration.feed.expiries)

@@ -8,6 +8,7 @@ from trading.engine.admission import decide_on, decision_causes, emit_decision
 from trading.engine.breakers import watch_gates
 from trading.engine.intents import intend_cancel, intend_exit, leaving_legs, leaving_now
 from trading.engine.proposals import DECLARATIONS, exit_proposal
+from trading.engine.unwinding import ENTRY_ABANDONED, give_up_broken
 from trading.execution.positions import State, Trade
 from trading.risk.breakers import DAY_LOSS
 from trading.risk.decision import failures
@@ -22,12 +23,14 @@ URGENT = frozenset({"KILL", "DAY_LOSS"})
 
 
 def propose_exits(step: Step) -> None:
-    """Exit every held trade whose time has come or that the kill switch wants flat, while its
-    market is open. In a halt time stands still, and what is urgent is queued, once.
+    """Exit every held trade whose time has come or that the kill switch wants flat, and give up
+    entries that are broken, while the market is open. In a halt time stands still, and what is
+    urgent is queued, once.
     """
     if not step.market_is_open:
         return
     for trade in list(step.state.trades.values()):
+        give_up_broken(step, trade)
         reason = _exit_reason(step, trade)
         if reason is None:
             continue
@@ -93,7 +96,7 @@ def _exit_reason(step: Step, trade: Trade) -> str | None:
     if trade.exit_works or trade.state is None or not leaving_legs(step, trade):
         return None
     if trade.state is State.OPEN:
-        return "ENTRY_ABANDONED" if trade.entered else None
+        return trade.given_up or ENTRY_ABANDONED if trade.entered else None
     if trade.state is State.EXIT:
         return trade.exit_reason  # what has ended was not yet all of it
     if _is_flattened(step, trade.strategy):
@@ -102,8 +105,10 @@ def _exit_reason(step: Step, trade: Trade) -> str | None:
         return "DAY_LOSS"
     if not DECLARATIONS[trade.strategy].holds_overnight and step.ts >= flat_from_us(step):
         return "FLAT_BEFORE_CLOSE"
+    if trade.held_at is None:  # never whole, and an exit of it fell short
+        return trade.given_up or ENTRY_ABANDONED
     s4 = step.configuration.strategies.S4
-    if s4 is None or trade.held_at is None:
+    if s4 is None:
         return "STRATEGY_REMOVED"
     if _expires_today(step, trade):
         return "EXPIRY_DAY"

@@ -59,8 +59,12 @@ def thaw(step: Step, underlying: str, at_us: int) -> None:
     halted_at = seen.halted_at
     assert halted_at is not None  # noqa: S101 - the callers have asked
     for trade in step.state.trades.values():
-        if trade.underlying == underlying and trade.held_at is not None:
+        if trade.underlying != underlying:
+            continue
+        if trade.held_at is not None:
             trade.frozen_us += max(0, at_us - max(halted_at, trade.held_at))
+        elif trade.uneven_since is not None:
+            trade.uneven_since += max(0, at_us - max(halted_at, trade.uneven_since))
     seen.halted_at, seen.fresh_chains = None, 0
     queued = step.state.risk.queued
     step.state.risk.queued = [

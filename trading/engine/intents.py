@@ -78,6 +78,7 @@ def intend_cancel(
     step: Step, trade: Trade, leg: Leg, order: LegOrder, *, cause: tuple[int, ...]
 ) -> None:
     """Intend the cancellation of what is left of an entry order; no gate is asked."""
+    order.cancelled = True
     left = LegOrder(order.order, order.quantity - order.filled)
     _emit(step, trade, leg, left, purpose="cancel", side=leg.side, expected_paise=None, cause=cause)
 
@@ -89,12 +90,12 @@ def leaving_legs(step: Step, trade: Trade) -> list[Leg]:
 
 def leaving_now(step: Step, trade: Trade) -> list[tuple[Leg, tuple[int, ...]]]:
     """The open legs with the orders that close them now, no more than gate 18 lets out in a second;
-    what is left follows once these have ended.
+    what is left follows once these have ended. What was sold is bought back first.
     """
     limits = limits_in_force(step)
     room = limits.messages_per_second + limits.reserved_messages_per_second
     found = []
-    for leg in leaving_legs(step, trade):
+    for leg in sorted(leaving_legs(step, trade), key=lambda each: each.side == "BUY"):
         orders = orders_of(step, leg.contract, leg.open_quantity, lot_size=leg.lot_size)[:room]
         if orders:
             found.append((leg, orders))

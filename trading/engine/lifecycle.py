@@ -21,7 +21,7 @@ def settle(step: Step, trade: Trade, report: dict[str, Any]) -> None:
         return
     if trade.state is State.OPEN:
         if all(leg.entry_quantity == leg.quantity for leg in trade.legs):
-            trade.held_at = step.ts
+            trade.held_at, trade.given_up = step.ts, None
             move(step, trade, State.HOLD, report)
         elif not any(leg.entry_quantity for leg in trade.legs):
             _archive(step, trade, report)

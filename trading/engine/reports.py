@@ -11,6 +11,7 @@ from trading.engine.lifecycle import emit_position, move, settle
 from trading.engine.orders import NOT_SENT
 from trading.engine.report_intake import book_order, take_report
 from trading.engine.step import EngineError, Step
+from trading.engine.unwinding import watch_evenness
 from trading.execution.orders import FILLS, TERMINAL, Side
 from trading.execution.positions import FoundOrder, State, Trade
 
@@ -44,6 +45,8 @@ def apply_report(step: Step, report: dict[str, Any]) -> None:
     filled = _apply(found, report)
     if filled:
         charge_fill(step, trade, found, report, first=first)
+        if found.enters:
+            watch_evenness(step, trade)
         _count_slippage(step, trade, found.side, report)
     if not found.enters and trade.state in {State.HOLD, State.OPEN}:
         move(step, trade, State.EXIT, report)

@@ -43,12 +43,20 @@ class IllegalTransitionError(Exception):
 
 
 class LegOrder(msgspec.Struct):
-    """One order of a leg: units ordered, and filled so far; `over` when it can fill no more."""
+    """One order of a leg: units ordered, and filled so far; `over` when it can fill no more,
+    `cancelled` when the house asked for that.
+    """
 
     order: str
     quantity: int
     filled: int = 0
     over: bool = False
+    cancelled: bool = False
+
+    @property
+    def fell_short(self) -> bool:
+        """Whether it ended unfilled without having been asked to."""
+        return self.over and self.filled < self.quantity and not self.cancelled
 
 
 class Leg(msgspec.Struct):
@@ -126,7 +134,7 @@ class FoundOrder(NamedTuple):
 
 class Trade(msgspec.Struct):
     """One admitted signal and what became of it; `id` is the public id of its `gate.decided`. Times
-    µs UTC.
+    µs UTC. `given_up` is why its entry will not be whole.
     """
 
     id: str
@@ -137,6 +145,8 @@ class Trade(msgspec.Struct):
     position_seq: int = 0  # of its last position.changed
     held_at: int | None = None
     frozen_us: int = 0  # of the time held, while trading was halted
+    uneven_since: int | None = None  # while its entry works; later by as long as trading was halted
+    given_up: str | None = None
     exit_reason: str | None = None
     fees: Fees = msgspec.field(default_factory=Fees)  # of its fills so far
     slippage: Slippage = msgspec.field(default_factory=Slippage)  # likewise
@@ -153,6 +163,15 @@ class Trade(msgspec.Struct):
     def entered(self) -> bool:
         """Whether every entry order has ended."""
         return all(leg.entry_over for leg in self.legs)
+
+    @property
+    def uneven(self) -> bool:
+        """Whether one leg is filled further, in proportion, than another."""
+        first = self.legs[0]
+        return any(
+            leg.entry_quantity * first.quantity != first.entry_quantity * leg.quantity
+            for leg in self.legs
+        )
 
     @property
     def exit_works(self) -> bool:

@@ -57,6 +57,8 @@ def test_what_reduces_risk_goes_before_what_adds_to_it(tmp_path: Path) -> None:
                 assert event.data["purpose"] != "entry"
                 overtaken += 1
             waiting.remove(chosen)
+        elif event.kind == "broker.report" and event.data["reason_code"] == "NOT_SENT":
+            waiting = [e for e in waiting if e.data["order"] != event.data["order"]]
     assert overtaken
 
 

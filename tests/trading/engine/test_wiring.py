@@ -81,6 +81,9 @@ EXCLUDED: dict[str, str] = {
     "trading.engine.engine:Engine._take_opening": f"{_INPUT}: the configuration is in it",
     "trading.engine.runner:SessionRunner._run": "opens the log before anything can be in it",
     "trading.engine.runner:SessionRunner._continue": _RUNNER,
+    "trading.engine.unwinding:give_up_broken": (
+        "says order.intended of each cancellation; the walked session's entries become whole"
+    ),
     "trading.engine.surfaces:fit_due_surface": "says surface.fitted; the walked session fits none",
     "trading.engine.runner:SessionRunner._rotate": _PACKING,
     "trading.engine.runner:SessionRunner._packed": _PACKING,
