@@ -100,7 +100,8 @@ def session_run(*, wish: Wish, default_configuration: Path, world: World) -> Ses
     if wish.live is None:
         plan = _plan(wish, configuration, store)
     else:
-        plan = _live_plan(wish, configuration, world, begun=bool(day_files(directory)))
+        begun = bool(day_files(directory))
+        plan = _live_plan(wish, configuration, store, world, begun=begun)
     engine = SessionRunner(plan, world).run()
     return SessionOutcome(
         session=name,
@@ -256,7 +257,9 @@ def _plan(wish: Wish, configuration: Configuration, store: MarketStore) -> Plan:
     )
 
 
-def _live_plan(wish: Wish, configuration: Configuration, world: World, *, begun: bool) -> Plan:
+def _live_plan(
+    wish: Wish, configuration: Configuration, store: MarketStore, world: World, *, begun: bool
+) -> Plan:
     """The plan of a live session's run: the day that is being traded, or is still to be, by the
     clock. A session that has `begun` may have a day to close instead.
     """
@@ -272,10 +275,16 @@ def _live_plan(wish: Wish, configuration: Configuration, world: World, *, begun:
     if refused:
         world.progress(refused)
     _check_rates(configuration, () if refused else (today,))
+
+    def settlements_of(day: date) -> Settlements:
+        found = settlements(store, configuration.underlyings, day)
+        return {name: price for name, price in found.items() if not price.synthetic}
+
     return Plan(
         session=wish.session,
         configuration=configuration,
         days=() if refused else (today,),
+        settlements_of=settlements_of,
         live=Reconnecting(feed, world.sleep, world.progress),
         ends=last is not None and not _has_market_day_after(today, last),
         code_version=code_version(),

@@ -218,11 +218,12 @@ class MarketStatus(Shape, frozen=True):
 
 @payload_of("settlement.published", key=attrgetter("underlying"), key_text="`underlying`")
 class SettlementPublished(Shape, frozen=True):
-    """What the options of an underlying that expire today are settled at. It is taken at the day's
-    close, for the exchange settles that day, though the record it is read from is published later.
+    """What the options of an underlying that expire on a day are settled at. It is taken at that
+    day's close, for the exchange settles that day, though the record it is read from is published
+    later; where none was known then, as a later day opens.
 
     underlying: name of the index.
-    expiry: ISO date on which they expire, the open day's.
+    expiry: ISO date on which they expire, the open day's or an earlier one.
     price_paise: the final settlement price, the official closing value of the index, paise.
     source: table of the market store it was read from.
     row: which row of it, in words.

@@ -90,6 +90,7 @@ def test_bse_has_its_own_rates_from_its_first_day() -> None:
         (("--date=2027-01-01", "--leg=SELL,NIFTY,2027-06-29,FUT,65,1"), "for 2027-01-01"),
         (("--date=2024-09-30", "--leg=SELL,SENSEX,2026-04-09,FUT,20,1"), "covers 2024-10-01"),
         (("--date=2026-04-08", OPTION), "it has expired by 2026-04-08"),
+        (("--date=2026-04-08", EXERCISE), "it has expired by 2026-04-08"),
         (("--date=2026-04-07",), "nothing was done on 2026-04-07"),
         (("--date=2026-04-07", "--leg=SELL,NIFTY"), "expected SIDE,UNDERLYING,EXPIRY"),
         (("--date=2026-04-07", OPTION, "--exchange=BSE"), "no BSE rates for 'NIFTY'"),

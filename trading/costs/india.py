@@ -191,7 +191,9 @@ def order_lines(
 
 
 def exercise_lines(exercise: Exercise, day: date, broker: Broker) -> tuple[Line, ...]:
-    """Everything an exercise or an assignment costs; nothing at the strike and out of the money."""
+    """Everything an exercise or an assignment costs on the day it is billed, at its expiry or
+    later; nothing at the strike and out of the money.
+    """
     _check_exercise(exercise, day, broker)
     if exercise.intrinsic_paise == 0:
         return ()
@@ -268,7 +270,10 @@ def _line(rate: Rate, base: int) -> Line:
 
 def _check_fill(fill: Fill, day: date, broker: Broker) -> None:
     broker.levies.check(fill.contract.exchange, fill.contract.underlying, day)
-    _check_contract(fill.contract, fill.side, fill.quantity, day)
+    _check_contract(fill.contract, fill.side, fill.quantity)
+    if day > fill.contract.expiry:
+        msg = f"{fill.contract}: it has expired by {day}"
+        raise CostError(msg)
     if fill.price_paise <= 0:
         msg = f"{fill.contract}: price {fill.price_paise} paise, expected more than 0"
         raise CostError(msg)
@@ -276,7 +281,7 @@ def _check_fill(fill: Fill, day: date, broker: Broker) -> None:
 
 def _check_exercise(exercise: Exercise, day: date, broker: Broker) -> None:
     broker.levies.check(exercise.contract.exchange, exercise.contract.underlying, day)
-    _check_contract(exercise.contract, exercise.side, exercise.quantity, day)
+    _check_contract(exercise.contract, exercise.side, exercise.quantity)
     if exercise.contract.instrument == FUTURE:
         msg = f"{exercise.contract}: a future is not exercised"
         raise CostError(msg)
@@ -288,7 +293,7 @@ def _check_exercise(exercise: Exercise, day: date, broker: Broker) -> None:
         raise CostError(msg)
 
 
-def _check_contract(contract: Contract, side: str, quantity: int, day: date) -> None:
+def _check_contract(contract: Contract, side: str, quantity: int) -> None:
     if (contract.strike_paise, contract.right) != (None, None):
         strike = contract.strike_paise
         if contract.right not in {_CALL, _PUT} or strike is None or strike <= 0:
@@ -299,7 +304,4 @@ def _check_contract(contract: Contract, side: str, quantity: int, day: date) -> 
         raise CostError(msg)
     if quantity <= 0:
         msg = f"{contract}: quantity {quantity}, expected more than 0"
-        raise CostError(msg)
-    if day > contract.expiry:
-        msg = f"{contract}: it has expired by {day}"
         raise CostError(msg)

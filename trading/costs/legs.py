@@ -33,6 +33,9 @@ def exercise_of(text: str, day: date, exchange: str | None = None) -> Exercise:
     index; in as many orders as the freeze quantity of the day makes of it, one where there is none.
     """
     contract, side, quantity, settlement_paise = _parts(text, exchange, "SETTLEMENT")
+    if day > contract.expiry:
+        msg = f"{contract}: it has expired by {day}"
+        raise CostError(msg)
     orders = _exercise_orders(contract, quantity, day)
     return Exercise(contract, side, quantity, settlement_paise, orders)
 

@@ -38,7 +38,7 @@ from trading.engine.opening import OPENS_BEFORE_US, day_data, opening_instant, t
 from trading.engine.outbox import Outbox
 from trading.engine.reconciliation import DAY_OPENED, DOUBT, RESTART, statement_data
 from trading.engine.resume import Resumption, resume
-from trading.engine.settlement import expiring_underlyings
+from trading.engine.settlement import expiring_underlyings, unsettled_expiries
 from trading.execution.broker import Moment, UnreachableError
 from trading.execution.closing import Closes, no_closes
 from trading.execution.paper import PaperBroker
@@ -273,6 +273,7 @@ class SessionRunner:
             after = resumption.last_feed_key
         else:
             await self._open_day(day)
+        await self._settle_late()
         hours = session_hours(day)
         live = self.plan.live
         instants = self._live(live, hours) if live else self._recorded(hours, after)
@@ -377,13 +378,24 @@ class SessionRunner:
         settled before an interruption is no longer held, so nothing is given twice.
         """
         day = self.engine.state.day
-        if day is None or day.closed:
-            return
-        due = expiring_underlyings(self.engine.state.trades.values(), day.date)
-        prices = self.plan.settlements_of(date.fromisoformat(day.date)) if due else {}
+        if day is not None and not day.closed:
+            await self._settle_expiry(day.date, ts)
+
+    async def _settle_late(self) -> None:
+        """Give the engine the settlement prices of what expired before today unsettled, where there
+        are any by now.
+        """
+        state = self.engine.state
+        if state.day is not None and not state.day.closed:
+            for expiry in unsettled_expiries(state.trades.values(), state.day.date):
+                await self._settle_expiry(expiry, state.ts)
+
+    async def _settle_expiry(self, expiry: str, ts: int) -> None:
+        due = expiring_underlyings(self.engine.state.trades.values(), expiry)
+        prices = self.plan.settlements_of(date.fromisoformat(expiry)) if due else {}
         for underlying in due:
             if underlying in prices:
-                named = {"underlying": underlying, "expiry": day.date}
+                named = {"underlying": underlying, "expiry": expiry}
                 data = named | prices[underlying]._asdict()
                 await self._step("settlement.published", ts, data, key=underlying)
 

@@ -2,7 +2,8 @@
 
 In the money it is exercised (who bought it) or assigned (who sold it) at settlement price less
 strike; at the strike and out of the money it lapses. Without a settlement price nothing is assumed:
-the trade stays as it is, and an event says so.
+the trade stays as it is, and an event says so. A price that comes later settles it as a later day
+opens, at the rates of that day.
 """
 
 from __future__ import annotations
@@ -36,18 +37,27 @@ def expiring_underlyings(trades: Iterable[Trade], date: str) -> list[str]:
     return sorted({trade.underlying for trade in trades if expiring_legs(trade, date)})
 
 
+def unsettled_expiries(trades: Iterable[Trade], date: str) -> list[str]:
+    """The expiries before a day of what is still held, in ascending order."""
+    legs = (leg for trade in trades for leg in trade.legs if leg.open_quantity)
+    return sorted({leg.contract.expiry for leg in legs if leg.contract.expiry < date})
+
+
 def on_settlement_published(step: Step) -> None:
-    """Settle what is held of the contracts that expire today, trade by trade. Where an order still
-    works nobody knows how much is held: that trade is left alone.
+    """Settle what is held of the contracts of an expiry, trade by trade: today's after the close,
+    an earlier one while the day is open. Where an order still works nobody knows how much is held:
+    that trade is left alone.
     """
     data, day = step.event.data, step.day
-    if day.closed or data["expiry"] != day.date or step.ts < day.close_us:
+    late = data["expiry"] < day.date
+    if day.closed or not (late or (data["expiry"] == day.date and step.ts >= day.close_us)):
         raise EngineError(
             f"{step.event.kind} at seq {step.seq}: {data['underlying']} {data['expiry']} is not "
-            f"settled now, expected an expiry of {day.date} between its close and day.closed"
+            f"settled now, expected an expiry of {day.date} between its close and day.closed, or "
+            "an earlier one while the day is open"
         )
     for trade in list(step.state.trades.values()):
-        legs = expiring_legs(trade, day.date)
+        legs = expiring_legs(trade, data["expiry"])
         if trade.underlying == data["underlying"] and legs and not _works(trade, legs):
             _settle_trade(step, trade, legs)
 

@@ -58,10 +58,21 @@ def price_of(paise: int) -> SettlementPrice:
 
 
 def rig_of(
-    var_dir: Path, paise: int | None, *, level: float = FIRES, costs: str = "ZERODHA", lots: int = 1
+    var_dir: Path,
+    paise: int | None,
+    *,
+    level: float = FIRES,
+    costs: str = "ZERODHA",
+    lots: int = 1,
+    known_at_close: bool = True,
 ) -> Rig:
+    """A price that is not `known_at_close` is there when it is asked for the second time."""
+    asked: list[date] = []
+
     def settlements_of(day: date) -> Settlements:
-        return {"NIFTY": price_of(paise)} if paise and day == EXPIRES else {}
+        asked.append(day)
+        known = known_at_close or len(asked) > 1
+        return {"NIFTY": price_of(paise)} if paise and day == EXPIRES and known else {}
 
     return Rig(
         var_dir=var_dir,
@@ -196,6 +207,55 @@ def test_without_a_price_nothing_is_assumed_and_one_event_says_so(tmp_path: Path
     assert (snapshot["equity_paise"], len(snapshot["positions"])) == (None, 1)
 
 
+def test_a_price_that_comes_later_settles_it_as_the_next_day_opens(tmp_path: Path) -> None:
+    events = run(tmp_path, 2_545_035, level=FALLS, known_at_close=False)
+    (told,) = of_kind(events, "position.unsettled")
+    (given,) = of_kind(events, "settlement.published")
+    (settled,) = of_kind(events, "position.settled")
+    opened = of_kind(events, "day.opened")[-1]
+    assert told.ts == session_hours(EXPIRES).close_us
+    assert opened.ts == given.ts == settled.ts
+    assert given.data["expiry"] == settled.data["expiry"] == EXPIRES.isoformat()
+    assert settled.data["cash_paise"] == LOT * 15_035
+    assert of_kind(events, "position.changed")[-1].data["state"] == "ARCHIVE"
+    assert note_of(events, EXPIRES) is None
+    note = note_of(events, AFTER)  # of the day it was settled on
+    assert note is not None
+    assert note["billed"]["stt"] == 1_200
+    assert of_kind(events, "portfolio.snapshot")[-1].data["positions"] == []
+
+
+def test_a_late_settlement_that_is_cut_short_is_taken_up_again(tmp_path: Path) -> None:
+    whole = rig_of(tmp_path / "whole", 2_545_035, known_at_close=False)
+    whole.run()
+    lines = list(read_session(whole.directory))
+    opened = max(n for n, line in enumerate(lines) if line.body["kind"] == "day.opened")
+    for number, line in enumerate(lines[opened : opened + 6]):
+        cut = cut_after(whole, tmp_path / f"cut{number}", line)
+        cut.run()
+        assert bodies_of(cut.directory) == bodies_of(whole.directory), line.body["kind"]
+
+
+@pytest.mark.parametrize("known", ["at the close", "later"])
+def test_what_has_not_expired_of_a_structure_is_held_on(tmp_path: Path, known: str) -> None:
+    """The put of the straddle in the week after: the call settles, the put stays and is marked."""
+    rig = rig_of(tmp_path, 2_545_035, known_at_close=known == "at the close")
+    rig.run()
+    events = [line.to_event() for line in read_session(rig.directory)]
+    (given,) = of_kind(events, "settlement.published")
+    engine = fed_until(events, given.seq or 0)
+    (trade,) = engine.state.trades.values()
+    put = next(leg for leg in trade.legs if leg.contract.right == "PE")
+    put.contract = msgspec.structs.replace(put.contract, expiry="2026-03-10")
+    derived = engine.on(given)
+    (settled,) = of_kind(derived, "position.settled")
+    assert [leg["contract"]["right"] for leg in settled.data["legs"]] == ["CE"]
+    moved = [(e.data["before"], e.data["state"]) for e in of_kind(derived, "position.changed")]
+    assert moved == [("HOLD", "EXIT"), ("EXIT", "HOLD")]
+    assert [leg.open_quantity for leg in trade.legs] == [0, LOT]
+    assert trade.id in engine.state.trades
+
+
 def test_nobody_tries_to_leave_what_has_expired(tmp_path: Path) -> None:
     events = run(tmp_path, None)
     opened = of_kind(events, "day.opened")[-1]
@@ -270,13 +330,13 @@ def fed_until(events: list[Event], seq: int) -> Engine:
     return engine
 
 
-@pytest.mark.parametrize("wrong", ["another day", "before the close"])
+@pytest.mark.parametrize("wrong", ["a later day", "before the close"])
 def test_a_price_that_is_not_due_is_refused(tmp_path: Path, wrong: str) -> None:
     rig = rig_of(tmp_path, 2_545_035)
     rig.run()
     events = [line.to_event() for line in read_session(rig.directory)]
     (given,) = of_kind(events, "settlement.published")
-    if wrong == "another day":
+    if wrong == "a later day":
         engine = fed_until(events, given.seq or 0)
         event = replace(given, data={**given.data, "expiry": AFTER.isoformat()})
     else:
