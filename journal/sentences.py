@@ -75,8 +75,14 @@ def _day_opened(data: Data) -> str:
     hours = "–".join(
         ist_text(calendar.get(name), "%H:%M") for name in ("open_us", "close_us") if calendar
     )
-    told = f"day begins: market {hours or NO_DATA} IST"
+    told = f"day begins: market {hours or NO_DATA} IST, {_halts(calendar.get('halts_from_paise'))}"
     return f"{told}, state {_short(data.get('state_digest'))}"
+
+
+def _halts(close_paise: object) -> str:
+    if close_paise is None:
+        return "market-wide halts not told by its feed"
+    return f"market-wide halts counted from {said('close_paise', close_paise)}"
 
 
 def _frame(data: Data) -> str:

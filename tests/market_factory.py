@@ -14,7 +14,7 @@ import msgspec
 
 from journal.log.writer import Durability
 from trading.engine.configuration import Configuration, configuration_from_data
-from trading.engine.runner import Plan, SessionRunner, World, paper_broker
+from trading.engine.runner import Plan, SessionRunner, World, no_halts_told, paper_broker
 from trading.execution.closing import Closes, no_closes
 from trading.execution.settlement import Settlements, no_settlements
 from trading.market.calendar import expires_at_us, session_hours
@@ -175,6 +175,7 @@ class Rig:
     frames_of: Callable[[date], Sequence[FeedItem]] = day_frames
     closes_of: Callable[[date], Closes] = no_closes
     settlements_of: Callable[[date], Settlements] = no_settlements
+    halts_from: Callable[[date], int | None] = no_halts_told
     speed: float | None = None
     pack: bool = False  # tests look into the files of closed days
     durability: Durability = Durability.COMMIT
@@ -196,6 +197,7 @@ class Rig:
             frames_of=self.frames_of,
             closes_of=self.closes_of,
             settlements_of=self.settlements_of,
+            halts_from=self.halts_from,
             code_version="test",
             speed=self.speed,
             pack=self.pack,

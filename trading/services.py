@@ -30,6 +30,7 @@ from trading.market.feed import (
     days_with_data,
     feed_items,
     files_of_days,
+    halts_counted_from,
     settlements,
 )
 from trading.market.feeds.adapters import Reconnecting, live_feed
@@ -243,6 +244,9 @@ def _plan(wish: Wish, configuration: Configuration, store: MarketStore) -> Plan:
     def settlements_of(day: date) -> Settlements:
         return settlements(store, configuration.underlyings, day)
 
+    def halts_from(day: date) -> int | None:
+        return halts_counted_from(store, configuration.underlyings, day, daily=daily)
+
     return Plan(
         session=wish.session,
         configuration=configuration,
@@ -250,6 +254,7 @@ def _plan(wish: Wish, configuration: Configuration, store: MarketStore) -> Plan:
         frames_of=frames_of,
         closes_of=closes_of,
         settlements_of=settlements_of,
+        halts_from=halts_from,
         code_version=code_version(),
         speed=wish.speed,
         durability=wish.durability,

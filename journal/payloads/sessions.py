@@ -33,6 +33,8 @@ class DayCalendar(Shape, frozen=True):
     close_us: last moment of trading, µs UTC.
     status: how sure the figure is, in the calendar's own words (`CONFIRMED`).
     source: where the figure comes from.
+    halts_from_paise: the previous close of NIFTY from which the day's feed counts market-wide
+        halts, paise; null where it tells none.
     """
 
     midnight_us: int
@@ -40,6 +42,7 @@ class DayCalendar(Shape, frozen=True):
     close_us: int
     status: Text
     source: str
+    halts_from_paise: Positive | None = None
 
 
 class DayTerms(Shape, frozen=True):

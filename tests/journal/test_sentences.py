@@ -33,9 +33,18 @@ CONTRACT = {"underlying": "NIFTY", "expiry": "2026-03-02", "strike_paise": 25300
         (
             "day.opened",
             {"calendar": {"open_us": OPEN_US, "close_us": OPEN_US + 22_500_000_000}},
-            "day begins: market 09:15–15:30 IST, state no data",
+            "day begins: market 09:15–15:30 IST, market-wide halts not told by its feed, state no",
         ),
-        ("day.opened", {}, "day begins: market no data IST, state no data"),
+        (
+            "day.opened",
+            {"calendar": {"open_us": 1772077500000000, "halts_from_paise": 2500000}},
+            "market-wide halts counted from ₹25,000.00",
+        ),
+        (
+            "day.opened",
+            {},
+            "day begins: market no data IST, market-wide halts not told by its feed, state no data",
+        ),
         (
             "market.frame",
             {

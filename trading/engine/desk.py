@@ -57,6 +57,7 @@ def risk_snapshot(step: Step, underlying: str, strategy: str, desk: Desk) -> Ris
         today=step.day.date,
         flags=_flags(step, strategy),
         halted=seen.halted if seen else False,
+        halt_reason=seen.halt_reason if seen else None,
         fresh_chains=seen.fresh_chains if seen else None,
         orders_taken=_takes_orders(step, seen),
         inputs=_inputs(step, seen),

@@ -46,7 +46,7 @@ def on_market_status(step: Step) -> None:
     data = step.event.data
     seen = step.underlying(data["underlying"])
     if data["status"] == "HALT" and not seen.halted:
-        seen.halted_at = step.ts
+        seen.halted_at, seen.halt_reason = step.ts, data["reason"]
     elif data["status"] == "RESUME" and seen.halted:
         thaw(step, data["underlying"], step.ts)
 
@@ -65,7 +65,7 @@ def thaw(step: Step, underlying: str, at_us: int) -> None:
             trade.frozen_us += max(0, at_us - max(halted_at, trade.held_at))
         elif trade.uneven_since is not None:
             trade.uneven_since += max(0, at_us - max(halted_at, trade.uneven_since))
-    seen.halted_at, seen.fresh_chains = None, 0
+    seen.halted_at, seen.halt_reason, seen.fresh_chains = None, None, 0
     queued = step.state.risk.queued
     step.state.risk.queued = [
         each

@@ -47,11 +47,13 @@ def day_data(
     configuration: Configuration,
     code_version: str,
     known_at_us: int,
+    halts_from_paise: int | None,
     state: dict[str, Any],
     state_digest: str,
 ) -> dict[str, Any]:
     """Return the data of a day.opened. `known_at_us` is when it opens: later announcements are not
-    in it.
+    in it. `halts_from_paise` is what the day's feed counts market-wide halts from, None where it
+    tells none.
 
     Raises CalendarError for a day that is no market day.
     """
@@ -60,7 +62,7 @@ def day_data(
         "configuration": configuration.to_data(),
         "configuration_digest": configuration.digest,
         "code_version": code_version,
-        "calendar": _calendar(day, known_at_us),
+        "calendar": _calendar(day, known_at_us) | {"halts_from_paise": halts_from_paise},
         "contracts": _contracts(day, configuration.underlyings, known_at_us),
         **_limits(configuration, day, known_at_us),
         "rates": {

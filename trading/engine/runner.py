@@ -75,6 +75,12 @@ class Clock(Protocol):
     def __call__(self) -> int: ...
 
 
+def no_halts_told(day: date) -> int | None:
+    """What halts are counted from by a feed that tells none of itself."""
+    del day
+    return None
+
+
 def no_frames(day: date) -> Sequence[FeedItem]:
     """The stored frames of a day that is traded live."""
     del day
@@ -100,6 +106,7 @@ class Plan:
     speed: float | None = None  # times real time; None is as fast as possible
     closes_of: Callable[[date], Closes] = no_closes  # of a day that has no market to look at
     settlements_of: Callable[[date], Settlements] = no_settlements  # of what expires on a day
+    halts_from: Callable[[date], int | None] = no_halts_told  # the feed's previous close, paise
     durability: Durability = Durability.COMMIT
     pack: bool = True  # closed days
     data: Sequence[DataFile] = ()  # the market files the frames come from
@@ -348,6 +355,7 @@ class SessionRunner:
             configuration=self.plan.configuration,
             code_version=self.plan.code_version,
             known_at_us=ts,
+            halts_from_paise=self.plan.halts_from(day),
             state=self.engine.dump(),
             state_digest=self.engine.digest(),
         )

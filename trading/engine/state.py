@@ -104,7 +104,8 @@ class UnderlyingState(msgspec.Struct):
     """What was last seen of an underlying. `chain_at` is when its last chain was received,
     `surface_at` the last whole one of the day, `surface_slot` the part of the day (counted from its
     opening) in which a surface was last fitted, None when none was; `halted_at` when trading
-    stopped; `fresh_chains` counts those since it went on, None when nothing has to be waited for.
+    stopped and `halt_reason` why; `fresh_chains` counts those since it went on, None when nothing
+    has to be waited for.
     `index_paise` is its level (the index, failing that the nearest forward), `volatility_ppm` that
     at the money, both None until they were seen. Times µs UTC.
     """
@@ -122,6 +123,7 @@ class UnderlyingState(msgspec.Struct):
     surface_slot: int | None = None
     rung: str = "NONE"
     halted_at: int | None = None
+    halt_reason: str | None = None
     fresh_chains: int | None = None
     quotes: dict[str, Quote] = {}  # by contract label, of the contracts in open trades
     spot: SeenInput | None = None

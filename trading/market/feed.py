@@ -25,6 +25,7 @@ from trading.market.feeds.end_of_day import (
     end_of_day_frames,
     record_entries,
 )
+from trading.market.feeds.halts import index_watch
 from trading.market.feeds.recorded_day import RecordedDay
 from trading.market.feeds.settlements import settlements_of_day
 from trading.market.frames import MarketFrame, MarketStatus
@@ -161,6 +162,19 @@ def settlements(store: MarketStore, underlyings: Sequence[str], day: date) -> Se
     record is left out.
     """
     return settlements_of_day(TimeGuard(store), underlyings, day)
+
+
+def halts_counted_from(
+    store: MarketStore, underlyings: Sequence[str], day: date, *, daily: bool = False
+) -> int | None:
+    """The previous close of NIFTY that the feed of a day counts market-wide halts from, paise; None
+    where it tells none: the close is not known, or the day is not seen while the market is open.
+    """
+    guard = TimeGuard(store)
+    if daily or day not in _days_with_snapshots(guard, underlyings):
+        return None
+    watch = index_watch(guard, day)
+    return None if watch is None else watch.previous_close_paise
 
 
 def files_of_days(

@@ -81,6 +81,12 @@ def _source_of_limit(name: str, day: dict[str, Any]) -> str:
 def _calendar(calendar: dict[str, Any]) -> Iterator[KnownFigure]:
     hours = f"{_clock(calendar['open_us'])}–{_clock(calendar['close_us'])} IST"
     yield KnownFigure("Hours", hours, calendar["status"], calendar["source"])
+    close_paise = calendar.get("halts_from_paise")
+    if close_paise is None:
+        value, source = "not counted from the index", "the feed had no close of the day before"
+    else:
+        value, source = f"counted from ₹ {rupees(close_paise)}", "NIFTY's close of the day before"
+    yield KnownFigure("Market-wide halts", value, "", source)
 
 
 def _contracts(

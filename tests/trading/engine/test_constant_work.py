@@ -72,6 +72,7 @@ class Desk:
             configuration=self.configuration,
             code_version="test",
             known_at_us=now,
+            halts_from_paise=None,
             state=self.engine.dump(),
             state_digest=self.engine.digest(),
         )

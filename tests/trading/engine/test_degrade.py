@@ -211,7 +211,7 @@ def test_a_gap_changes_nothing_but_the_age_of_what_is_known(tmp_path: Path) -> N
 def test_a_gap_does_not_end_a_halt(tmp_path: Path) -> None:
     feed = [*calm(), status(4, "HALT", 1), status(4, "GAP", 2), frame(5, FIRES)]
     (decision,) = entries(run(tmp_path, feed))
-    assert refusal(decision) == (3, "the market is halted")
+    assert refusal(decision) == (3, "the market is halted: drill")
 
 
 def test_after_a_halt_the_fifth_fresh_chain_may_be_traded_on(tmp_path: Path) -> None:
@@ -310,6 +310,7 @@ def test_two_lots_of_one_index_on_one_day_go_by_contract() -> None:
         configuration=factory_configuration(),
         code_version="test",
         known_at_us=session_hours(day).open_us,
+        halts_from_paise=None,
         state={},
         state_digest="",
     )

@@ -285,12 +285,14 @@ def test_every_limit_rate_and_lot_of_the_opening_is_there_with_its_source(desk: 
     rows = re.findall(r"<tr>\s*<td", page)
     tariff = opened.data["rates"]["tariff"]
     lots = opened.data["contracts"]["lot_sizes"]
-    expected = len(opened.data["limits"]) + 1 + sum(len(each) + 3 for each in lots.values())
+    expected = len(opened.data["limits"]) + 2 + sum(len(each) + 3 for each in lots.values())
     expected += 1 + len(tariff["own"]) + len(tariff["levies"])
     assert len(rows) == expected
     for rate in tariff["levies"]:
         assert rate["first"] in page
     assert "ZERODHA" in page
+    assert "Market-wide halts" in page
+    assert "not counted from the index" in page  # of a feed made up without a close
 
 
 def test_unconfirmed_figures_are_marked(desk: Client) -> None:

@@ -4,14 +4,45 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from trading.market.calendar import CalendarError, calendar, session_hours
+from trading.market.circuit_breakers import CircuitBreakerError
+from trading.market.feeds.day_sources import INDEX_CLOSES, entries_of_day, span_of_day
+from trading.market.feeds.rows import as_rows
 from trading.market.frames import MarketStatus
-from trading.market.market_halts import reason_of
+from trading.market.market_halts import INDEX, INDEX_NAMES, IndexWatch, reason_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
+    from datetime import date
 
     from trading.market.circuit_breakers import Halt
-    from trading.market.market_halts import IndexWatch
+    from trading.market.timeguard import TimeGuard
+
+
+def index_watch(guard: TimeGuard, day: date) -> IndexWatch | None:
+    """What follows the index of a day; None when its previous close is not known, or the day is
+    none of the market's.
+    """
+    try:
+        close_paise = _previous_close(guard, day)
+        return None if close_paise is None else IndexWatch(day, close_paise)
+    except (CalendarError, CircuitBreakerError):
+        return None
+
+
+def _previous_close(guard: TimeGuard, day: date) -> int | None:
+    """The official close of the market day before as known before the open, paise."""
+    first, _ = span_of_day(day)
+    columns = guard.window(
+        INDEX_CLOSES,
+        from_us=first,
+        past_us=session_hours(day).open_us + 1,
+        entries=entries_of_day(guard, (INDEX,), day)[INDEX_CLOSES],
+        columns=("trade_date", "close_paise"),
+        where={"index": INDEX_NAMES, "trade_date": calendar().previous_market_day(day)},
+    )
+    closes = [row["close_paise"] for row in as_rows(columns)]
+    return next((close for close in reversed(closes) if close is not None), None)
 
 
 class Standstill:

@@ -12,13 +12,11 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from trading.market.calendar import CalendarError, calendar, session_hours
-from trading.market.circuit_breakers import CircuitBreakerError
+from trading.market.calendar import CalendarError, session_hours
 from trading.market.feeds.assembly import Assembly, Bar, Print
 from trading.market.feeds.chains import snapshots
 from trading.market.feeds.day_sources import (
     BARS,
-    INDEX_CLOSES,
     chain_rows,
     chain_sources,
     entries_of_day,
@@ -26,10 +24,10 @@ from trading.market.feeds.day_sources import (
     span_of_day,
 )
 from trading.market.feeds.gaps import GapWatch
-from trading.market.feeds.halts import Standstill
+from trading.market.feeds.halts import Standstill, index_watch
 from trading.market.feeds.rows import as_lists, as_rows, by_underlying
 from trading.market.frames import FrameSource, MarketFrame, MarketStatus
-from trading.market.market_halts import INDEX, INDEX_NAMES, IndexWatch
+from trading.market.market_halts import INDEX
 from trading.market.quality import Reading
 from trading.market.store import CHAIN_SNAPSHOTS, UNDERLYINGS
 
@@ -107,7 +105,7 @@ class RecordedDay:
         self._entries = entries_of_day(guard, underlyings, day)
         self._assemblies = {name: Assembly(name) for name in self._underlyings}
         self._last_moment = _last_moment(day)
-        self._index = self._index_watch()
+        self._index = index_watch(guard, day)
         self._standstill = Standstill(self._underlyings, self._index, self._last_moment)
 
     def items(self, expiries: int, strikes_each_side: int) -> Iterator[MarketFrame | MarketStatus]:
@@ -155,33 +153,6 @@ class RecordedDay:
             if status.status != "GAP":
                 self._assemblies[status.underlying].halted = status.status == "HALT"
             yield status
-
-    def _index_watch(self) -> IndexWatch | None:
-        """What follows the index of the day; None when its previous close is not known, or the day
-        is none of the market's.
-        """
-        try:
-            close_paise = self._previous_close()
-            return None if close_paise is None else IndexWatch(self._day, close_paise)
-        except (CalendarError, CircuitBreakerError):
-            return None
-
-    def _previous_close(self) -> int | None:
-        """The official close of the market day before as known before the open, paise."""
-        first, _ = span_of_day(self._day)
-        columns = self._guard.window(
-            INDEX_CLOSES,
-            from_us=first,
-            past_us=session_hours(self._day).open_us + 1,
-            entries=self._entries[INDEX_CLOSES],
-            columns=("trade_date", "close_paise"),
-            where={
-                "index": INDEX_NAMES,
-                "trade_date": calendar().previous_market_day(self._day),
-            },
-        )
-        closes = [row["close_paise"] for row in as_rows(columns)]
-        return next((close for close in reversed(closes) if close is not None), None)
 
     def _columns(
         self,
