@@ -138,19 +138,18 @@ class Outbox:
     # --- out ---
 
     async def _withdraw(self) -> None:
-        """End the orders that wait with their own cancellation behind them."""
-        cancels = {each.data["order"]: each for each in self._intents if _cancels(each)}
+        """End the orders that wait with their own cancellation, or several, behind them."""
         for intent in [each for each in self._intents if not _cancels(each)]:
-            cancel = cancels.get(intent.data["order"])
-            if cancel is not None:
-                self._intents.remove(intent)
-                self._intents.remove(cancel)
+            order = intent.data["order"]
+            both = [each for each in self._intents if each.data["order"] == order]
+            if len(both) > 1:
+                self._intents = deque(each for each in self._intents if each not in both)
                 await self._give(
                     "broker.report",
                     self._now(),
                     withdrawal_data(intent, broker=self._broker.name),
                     key=f"{NOT_SENT}-{intent.data['order']}",
-                    cause=(intent.seq or 0, cancel.seq or 0),
+                    cause=tuple(each.seq or 0 for each in both),
                 )
 
     def _room(self) -> bool:
