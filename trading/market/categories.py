@@ -127,6 +127,7 @@ def _table(name: str, title: str, description: str, columns: dict[str, str], *ke
 
 
 _FUTURE = {"underlying": "VARCHAR", "expiry": "DATE"}
+_OF_EVENT = {"session": "VARCHAR", "seq": "BIGINT", "event_hash": "VARCHAR"}
 
 CATEGORIES = (
     _bars("spot_bars", "Spot bars", "an index or share", {"underlying": "VARCHAR"}),
@@ -494,24 +495,57 @@ CATEGORIES = (
     Category(
         "fits",
         "Fits",
-        "Models as sessions fitted them, exported from their logs; parameters as JSON.",
+        "How models met their data as sessions fitted them, exported from their logs: of each "
+        "surface (model SURFACE) a row an expiry, with its refusal where it is not on the surface. "
+        "event_hash is the hash of the event's line in its log; as_of that of the frame, "
+        "available_at the event's time. Rung, solver_status, iterations, halvings and eta are of "
+        "the fit as a whole; the time to expiry is in years of 365 days, errors to the mid are in "
+        "spreads of the quote, omitted are quotes left out by reason, as JSON.",
         {
-            "session": "VARCHAR",
-            "seq": "BIGINT",
+            **_OF_EVENT,
             "model": "VARCHAR",
-            "underlying": "VARCHAR",
-            "parameters": "VARCHAR",
+            **_FUTURE,
+            "years": "DOUBLE",
+            "profile": "VARCHAR",
+            "method": "VARCHAR",
+            "refusal": "VARCHAR",
+            "rung": "VARCHAR",
+            "solver_status": "VARCHAR",
+            "iterations": "BIGINT",
+            "halvings": "BIGINT",
+            "eta": "DOUBLE",
+            "forward_paise": "DOUBLE",
+            "forward_error_paise": "DOUBLE",
+            "forward_residual_paise": "DOUBLE",
+            "forward_pairs": "BIGINT",
+            "discount": "DOUBLE",
+            "quotes": "BIGINT",
+            "quotes_inside": "BIGINT",
+            "quotes_tolerated": "BIGINT",
+            "median_error": "DOUBLE",
+            "p95_error": "DOUBLE",
+            "largest_error": "DOUBLE",
+            "omitted": "VARCHAR",
+            "at_the_money_volatility": "DOUBLE",
         },
-        ("session", "seq"),
+        ("session", "seq", "expiry"),
     ),
     Category(
         "surfaces",
         "Surfaces",
-        "Surfaces as sessions fitted them, exported from their logs; the surface as JSON.",
+        "Surfaces as sessions fitted them, exported from their logs, whole: as JSON, unrounded, "
+        "which `Surface.from_data` reads; digest is that of the surface so read. Refused fits are "
+        "in `fits` alone. violations counts the arbitrage found; the rest as in `fits`.",
         {
-            "session": "VARCHAR",
-            "seq": "BIGINT",
+            **_OF_EVENT,
             "underlying": "VARCHAR",
+            "profile": "VARCHAR",
+            "method": "VARCHAR",
+            "rung": "VARCHAR",
+            "eta": "DOUBLE",
+            "expiries": "BIGINT",
+            "violations": "BIGINT",
+            "digest": "VARCHAR",
             "surface": "VARCHAR",
         },
         ("session", "seq"),

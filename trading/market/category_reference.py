@@ -14,7 +14,8 @@ if TYPE_CHECKING:
 _COMMON = {
     "as_of": "when the row was true, µs UTC",
     "available_at": "when it could be known, µs UTC",
-    "source_digest": "SHA-256 of the file it came from, or of what generated it",
+    "source_digest": "SHA-256 of the file it came from, or of what generated it; of rows out of a "
+    "session's log the hash of the last line exported with them, to which the lines before it lead",
     "synthetic": "whether it was made up",
     "generator": "what made it up, with its version; null for recorded data",
     "seed": "of the generator",

@@ -113,13 +113,17 @@ def outcomes(
     }
 
 
-def counts_of(importer: Importer, found: Mapping[str, Mapping[str, int]]) -> dict[str, Any]:
-    """The counts of the catalogue, from what the staged rows came to."""
+def counts_of(
+    found: Mapping[str, Mapping[str, int]], *, refusals: Sequence[str], drops: Sequence[str]
+) -> dict[str, Any]:
+    """The counts of the catalogue, from what the staged rows came to; `refusals` and `drops` are
+    the reasons of whoever staged them.
+    """
     total: dict[str, int] = {}
     for by_outcome in found.values():
         for outcome, rows in by_outcome.items():
             total[outcome] = total.get(outcome, 0) + rows
-    drops, refusals = (*importer.DROPS, *agreement.DROPS), (*importer.REFUSALS, *agreement.REFUSALS)
+    drops, refusals = (*drops, *agreement.DROPS), (*refusals, *agreement.REFUSALS)
     return {
         "read": sum(total.values()),
         "accepted": total.get("", 0),

@@ -28,8 +28,10 @@ if TYPE_CHECKING:
 
 IMPORTED = "imported"
 GENERATED = "generated"
+EXPORTED = "exported"
 UNCHANGED = "unchanged"
 WOULD_IMPORT = "would import"
+WOULD_EXPORT = "would export"
 SKIPPED = "skipped"
 REFUSED = "refused"
 _NOTHING: dict[str, Any] = {
@@ -43,8 +45,9 @@ _NOTHING: dict[str, Any] = {
 
 
 class ImportOutcome(msgspec.Struct, frozen=True):
-    """What an import did with one file: `status` is imported, generated, unchanged, would import,
-    skipped or refused, the last two with a `reason`; `counts` as in the catalogue.
+    """What an import did with one file: `status` is imported, generated, exported, unchanged, would
+    import, would export, skipped or refused, the last two with a `reason`; `counts` as in the
+    catalogue.
     """
 
     path: str
@@ -198,7 +201,11 @@ class Intake:
         beside = _beside([*catalogue.current, *self.made], importer, source, stored, categories)
         for category in categories:
             _judge(self._store, self._connection, importer, category, beside, stored)
-        counts = importing.counts_of(importer, importing.outcomes(self._connection, categories))
+        counts = importing.counts_of(
+            importing.outcomes(self._connection, categories),
+            refusals=importer.REFUSALS,
+            drops=importer.DROPS,
+        )
         counts["snapshots"] = _snapshots(self._connection, categories)
         _refuse_empty(counts, source, importer)
         if not counts["accepted"]:

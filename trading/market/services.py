@@ -8,7 +8,10 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from journal.log.session import day_files
+from journal.log.verification import verify_session
 from trading.market import store as market_store
+from trading.market.exporting import Export
 from trading.market.importers import ImportRefusedError, reference_tables
 from trading.market.importers.column_map import read_map
 from trading.market.importers.mapped import MappedImporter
@@ -73,6 +76,44 @@ def market_import(
                     catalogue, intake.made, turned_away=intake.turned_away, now_us=now_us
                 )
         return ImportReport(catalogue.generation, tuple(outcomes))
+
+
+def market_export(
+    *,
+    root: Path,
+    directory: Path,
+    dry_run: bool = False,
+    now_us: int | None = None,
+    progress: Progress = UNHEARD,
+) -> ImportReport:
+    """Export the fits and surfaces of the log in `directory` as one generation of the store under
+    `root`, after every line of it is verified.
+
+    What was exported before is not again, so that a session which has grown adds what is new and
+    any other changes nothing. Raises LogError for a log that does not hold, ImportRefusedError for
+    one without fits, another log of a session that was exported before, and days that hold another
+    market.
+    """
+    store, files = MarketStore(root), day_files(directory)
+    progress.begins(len(files))
+    done = 0
+    try:
+        progress.reads(1, directory)
+        verified = verify_session(directory)
+        with market_store.connect() as connection:
+            export = Export(store, connection, directory, session=verified.session, dry_run=dry_run)
+            if dry_run:
+                catalogue = store.catalogue()
+                outcomes = export.take(catalogue, progress)
+            else:
+                with store.exclusive() as catalogue:
+                    outcomes = export.take(catalogue, progress)
+                    if export.made:
+                        catalogue = store.publish(catalogue, export.made, now_us=now_us)
+        done = len(files)
+    finally:
+        progress.ends(done)
+    return ImportReport(catalogue.generation, tuple(outcomes))
 
 
 def shipped_imports(

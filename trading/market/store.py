@@ -480,10 +480,11 @@ def _with_superseded(
 
 
 def _parquet_rows(connection: duckdb.DuckDBPyConnection, path: Path) -> int:
-    row = connection.execute(
+    # All of the result: what is left of one keeps the connection from other work.
+    rows = connection.execute(
         "SELECT num_rows FROM parquet_file_metadata($path)", {"path": str(path)}
-    ).fetchone()
-    return int(row[0]) if row else 0
+    ).fetchall()
+    return int(rows[0][0]) if rows else 0
 
 
 def _flush(path: Path) -> None:

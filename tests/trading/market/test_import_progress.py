@@ -32,8 +32,10 @@ class Ended(NamedTuple):
     terminal: str
 
 
-def _on_a_terminal(var_dir: Path, *arguments: str) -> Ended:
-    """Run an import whose messages go to a terminal of eighty columns, its report to a pipe."""
+def on_a_terminal(var_dir: Path, *arguments: str) -> Ended:
+    """Run `manage.py market` with its messages going to a terminal of eighty columns, its report to
+    a pipe.
+    """
     terminal, end = pty.openpty()
     fcntl.ioctl(end, termios.TIOCSWINSZ, struct.pack("HHHH", 24, COLUMNS, 0, 0))
     seen: list[bytes] = []
@@ -52,7 +54,7 @@ def _on_a_terminal(var_dir: Path, *arguments: str) -> Ended:
     looking = threading.Thread(target=look)
     looking.start()
     process = subprocess.run(
-        [sys.executable, "manage.py", "market", "import", *arguments],
+        [sys.executable, "manage.py", "market", *arguments],
         cwd=ROOT,
         env={**os.environ, "VAR_DIR": str(var_dir)},
         stdin=subprocess.DEVNULL,
@@ -78,7 +80,7 @@ def folder(write_file: WriteFile) -> Path:
 
 
 def test_a_terminal_shows_files_and_rows_in_one_line(tmp_path: Path, folder: Path) -> None:
-    ended = _on_a_terminal(tmp_path / "var", str(folder), "--json")
+    ended = on_a_terminal(tmp_path / "var", "import", str(folder), "--json")
     assert ended.code == 0, ended.terminal
     # The report stands alone in the pipe.
     report = json.loads(ended.stdout)
@@ -105,7 +107,7 @@ def test_a_refusal_ends_the_bar_and_stands_on_a_line_of_its_own(
 ) -> None:
     first = str(folder / "0.parquet")
     unknown = next(str(path) for path in folder.iterdir() if path.suffix == ".csv")
-    ended = _on_a_terminal(tmp_path / "var", first, unknown)
+    ended = on_a_terminal(tmp_path / "var", "import", first, unknown)
     assert ended.code == 1
     assert ended.stdout == ""
     *_, refusal, nothing = ended.terminal.replace("\r\n", "\n").split("\n")

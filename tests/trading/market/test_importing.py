@@ -59,7 +59,11 @@ def _write(
     store: MarketStore, connection: duckdb.DuckDBPyConnection, category: str, digest: str = "d" * 64
 ) -> Import:
     importer = _Anything(category)
-    counts = importing.counts_of(importer, importing.outcomes(connection, [category]))
+    counts = importing.counts_of(
+        importing.outcomes(connection, [category]),
+        refusals=importer.REFUSALS,
+        drops=importer.DROPS,
+    )
     with store.exclusive() as catalogue:
         made = importing.write_import(
             store,

@@ -22,6 +22,8 @@ ROOTS = ("trading", "replay", "journal", "diagnostics", "brahmastra_site")
 ALLOWED = {
     "trading/market/store.py": "writes them",
     "trading/market/intake.py": "takes files in over the connection it is given",
+    "trading/market/exporting.py": "stages what sessions fitted, and reads the store by the door",
+    "trading/market/staging.py": "stages rows that Python holds",
     "trading/market/importing.py": "imports: judges and writes what comes",
     "trading/market/agreement.py": "compares what comes with what is there",
     "trading/market/day_slots.py": "counts what is being written, by its day",

@@ -1,4 +1,6 @@
-"""`manage.py market`: bring market data in, make some up, say what there is. Opens no server."""
+"""`manage.py market`: bring market data in, or what sessions fitted to it, make some up, say what
+there is. Opens no server.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +12,8 @@ import msgspec
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
+from journal.log.errors import LogError
+from journal.log.session import existing_session_directory
 from trading.management.import_progress import import_progress
 from trading.management.moments import moment_us
 from trading.management.synth_arguments import add_synth_arguments, synth_arguments
@@ -25,7 +29,7 @@ from trading.market.selectors import (
     market_formats,
     market_status,
 )
-from trading.market.services import ImportReport, market_import
+from trading.market.services import ImportReport, market_export, market_import
 from trading.market.store import StoreError
 from trading.market.synthetic.modes import ModeError
 from trading.market.synthetic.services import market_synthesise
@@ -35,9 +39,12 @@ if TYPE_CHECKING:
 
 
 class Command(BaseCommand):
-    """Import recorded data, generate synthetic data, show the store."""
+    """Import recorded data, export fits, generate synthetic data, show the store."""
 
-    help = "Import market data, generate a synthetic market, or show what the store holds."
+    help = (
+        "Import market data, export what a session fitted to it, generate a synthetic market, or "
+        "show what the store holds."
+    )
     requires_system_checks = ()
 
     def add_arguments(self, parser: ArgumentParser) -> None:
@@ -61,6 +68,15 @@ class Command(BaseCommand):
         importing.add_argument(
             "--map", type=Path, metavar="FILE", help="a TOML map of columns, for files it fits"
         )
+        exporting = actions.add_parser(
+            "export", help="the fits and surfaces of a session, out of its log into the store"
+        )
+        exporting.add_argument(
+            "session", help="a session's name, or a path to the directory of its log"
+        )
+        exporting.add_argument(
+            "--dry-run", action="store_true", help="check and count, write nothing"
+        )
         synth = actions.add_parser("synth", help="generate a synthetic market")
         add_synth_arguments(synth)
         status = actions.add_parser("status", help="what the store holds, every file checked")
@@ -72,7 +88,7 @@ class Command(BaseCommand):
             "--generation", type=int, metavar="N", help="as it was in an earlier generation"
         )
         actions.add_parser("schema", help="docs/market.md: the categories and their columns")
-        for action in (importing, synth, status, formats, catalogue):
+        for action in (importing, exporting, synth, status, formats, catalogue):
             action.add_argument("--json", action="store_true", help="the report as JSON")
 
     def handle(self, *_args: Any, **options: Any) -> None:
@@ -81,7 +97,7 @@ class Command(BaseCommand):
             return
         try:
             report = self._run(options)
-        except (ImportRefusedError, StoreError, CalendarError, ModeError) as error:
+        except (ImportRefusedError, StoreError, CalendarError, ModeError, LogError) as error:
             raise CommandError(str(error)) from error
         except OSError as error:
             msg = f"{error.filename or settings.VAR_DIR}: {error.strerror or error}"
@@ -114,6 +130,14 @@ class Command(BaseCommand):
                 dry_run=options["dry_run"],
                 known_at_us=options["known_at"],
                 column_map=options["map"],
+                now_us=now_us,
+                progress=import_progress(self.stderr),
+            )
+        if options["action"] == "export":
+            return market_export(
+                root=root,
+                directory=existing_session_directory(settings.VAR_DIR, options["session"]),
+                dry_run=options["dry_run"],
                 now_us=now_us,
                 progress=import_progress(self.stderr),
             )

@@ -9,12 +9,10 @@ import tomllib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
-from trading.market.categories import own_columns
 from trading.market.figures import table_path
 from trading.market.importers import ImportRefusedError
 from trading.market.reference import TABLES, reference_rows
+from trading.market.staging import stage_rows
 
 if TYPE_CHECKING:
     import duckdb
@@ -72,7 +70,7 @@ def stage(connection: duckdb.DuckDBPyConnection, source: SourceFile) -> None:
     Raises ImportRefusedError for a file that is not such a table.
     """
     for category, rows in _rows_of(source).items():
-        _stage_category(connection, category, rows)
+        stage_rows(connection, category, rows)
 
 
 def _rows_of(source: SourceFile) -> dict[str, list[dict[str, Any]]]:
@@ -92,26 +90,3 @@ def _tables_of(source: SourceFile) -> dict[str, Any]:
 
 def _unlike(source: SourceFile, error: Exception) -> ImportRefusedError:
     return ImportRefusedError(f"{source.path}: not {TITLE}: {type(error).__name__} {error}")
-
-
-def _stage_category(
-    connection: duckdb.DuckDBPyConnection, category: str, rows: list[dict[str, Any]]
-) -> None:
-    types = own_columns(category)
-    texts = {name: _texts(row[name] for row in rows) for name in types}
-    texts["source_row"] = _texts(range(1, len(rows) + 1))
-    casts = ", ".join(f'CAST("{name}" AS {kind}) AS "{name}"' for name, kind in types.items())
-    connection.register("reference_rows", texts)
-    connection.execute(
-        f"""
-        CREATE OR REPLACE TEMP TABLE staged_{category} AS
-        SELECT {casts}, CAST(source_row AS BIGINT) AS source_row,
-          CAST(NULL AS VARCHAR) AS outcome, CAST(NULL AS VARCHAR) AS raw
-        FROM reference_rows
-        """  # noqa: S608 - names of ours
-    )
-    connection.unregister("reference_rows")
-
-
-def _texts(values: Any) -> np.ndarray[Any, np.dtype[np.object_]]:
-    return np.array([None if value is None else str(value) for value in values], dtype=object)

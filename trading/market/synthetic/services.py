@@ -108,6 +108,8 @@ def _refuse_other(catalogue: Catalogue, plan: MarketPlan, day: date) -> None:
     source = _source(plan, day)
     refuse_mixed(catalogue.entries, source, CHAIN_SNAPSHOTS, _days(day))
     for entry in catalogue.entries:
+        if entry.category != CHAIN_SNAPSHOTS:
+            continue  # what sessions made of this market is no part of it
         if entry.source.family == source.family and entry.days == _days(day):
             msg = (
                 f"{source.file}: the store already holds it made with another cadence or number of "
