@@ -14,7 +14,8 @@ import msgspec
 
 from journal.log.writer import Durability
 from trading.engine.configuration import Configuration, configuration_from_data
-from trading.engine.runner import Plan, SessionRunner, World, no_halts_told, paper_broker
+from trading.engine.plan import Plan, World, no_halts_told, paper_broker
+from trading.engine.runner import SessionRunner
 from trading.execution.closing import Closes, no_closes
 from trading.execution.settlement import Settlements, no_settlements
 from trading.market.calendar import expires_at_us, session_hours

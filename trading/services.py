@@ -22,7 +22,8 @@ from trading.engine.configuration import (
     configuration_from_toml,
 )
 from trading.engine.opening import tariff_of
-from trading.engine.runner import Plan, SessionRunner, World
+from trading.engine.plan import Plan, World
+from trading.engine.runner import SessionRunner
 from trading.market.calendar import calendar, is_market_day, ist_date, session_hours
 from trading.market.feed import (
     FeedItem,

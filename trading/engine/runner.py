@@ -10,10 +10,9 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import aclosing
-from dataclasses import dataclass
 from datetime import date
 from itertools import groupby
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from journal.events import Event
 from journal.kill_file import read_kill_file
@@ -23,7 +22,7 @@ from journal.log.portfolio_keeper import PortfolioKeeper
 from journal.log.run_record import RunRecord
 from journal.log.session import allocate_session_number, session_directory
 from journal.log.tap import EventBus, WalTap
-from journal.log.writer import Durability, LogWriter
+from journal.log.writer import LogWriter
 from journal.spool import (
     SpoolError,
     read_command,
@@ -40,22 +39,17 @@ from trading.engine.reconciliation import DAY_OPENED, DOUBT, RESTART, statement_
 from trading.engine.resume import Resumption, resume
 from trading.engine.settlement import expiring_underlyings, unsettled_expiries
 from trading.execution.broker import Moment, UnreachableError
-from trading.execution.closing import Closes, no_closes
-from trading.execution.paper import PaperBroker
-from trading.execution.settlement import Settlements, no_settlements
 from trading.market.calendar import session_hours
 from trading.market.feeds.live import LiveAssembly
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+    from collections.abc import AsyncGenerator
     from pathlib import Path
 
-    from journal.log.manifest import DataFile, Process
-    from trading.engine.configuration import Configuration
     from trading.engine.inputs import FeedKey
-    from trading.execution.broker import Broker
+    from trading.engine.plan import Plan, World
+    from trading.execution.closing import Closes
     from trading.market.calendar import SessionHours
-    from trading.market.feed import FeedItem
     from trading.market.feeds.live import LiveFeed
 
 POLL_SECONDS = 0.05
@@ -67,70 +61,6 @@ class SessionError(LogError):
 
 class Stopped(Exception):  # noqa: N818 - asked for, not an error
     """The runner was asked to stop; the session can be continued."""
-
-
-class Clock(Protocol):
-    """Wall clock in µs UTC."""
-
-    def __call__(self) -> int: ...
-
-
-def no_halts_told(day: date) -> int | None:
-    """What halts are counted from by a feed that tells none of itself."""
-    del day
-    return None
-
-
-def no_frames(day: date) -> Sequence[FeedItem]:
-    """The stored frames of a day that is traded live."""
-    del day
-    return ()
-
-
-@dataclass(frozen=True, slots=True)
-class Plan:
-    """What to run.
-
-    The session's name, its configuration, the days, and how to get what a day's feed brings: its
-    stored frames, or a live feed. `ends` says whether the session is over with the last of the
-    days.
-    """
-
-    session: str
-    configuration: Configuration
-    days: Sequence[date]
-    code_version: str
-    frames_of: Callable[[date], Sequence[FeedItem]] = no_frames
-    live: LiveFeed | None = None
-    ends: bool = True
-    speed: float | None = None  # times real time; None is as fast as possible
-    closes_of: Callable[[date], Closes] = no_closes  # of a day that has no market to look at
-    settlements_of: Callable[[date], Settlements] = no_settlements  # of what expires on a day
-    halts_from: Callable[[date], int | None] = no_halts_told  # the feed's previous close, paise
-    durability: Durability = Durability.COMMIT
-    pack: bool = True  # closed days
-    data: Sequence[DataFile] = ()  # the market files the frames come from
-
-
-def paper_broker(configuration: Configuration) -> Broker:
-    """The broker of a session that trades on paper."""
-    return PaperBroker(configuration.broker, gross=configuration.costs.gross)
-
-
-@dataclass(frozen=True, slots=True)
-class World:
-    """What the runner may touch outside: files, the wall clock, waiting, and whether to stop; the
-    broker of a configuration; and which process it is, for the manifest.
-    """
-
-    var_dir: Path
-    spool_key: str
-    clock: Clock
-    sleep: Callable[[float], Awaitable[None]]
-    stopping: Callable[[], bool]
-    progress: Callable[[str], None]
-    process: Process | None = None
-    broker_of: Callable[[Configuration], Broker] = paper_broker
 
 
 class SessionRunner:

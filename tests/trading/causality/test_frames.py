@@ -26,7 +26,8 @@ from trading.causality.frames import (
     poisoned_frames,
 )
 from trading.engine.engine import Engine
-from trading.engine.runner import Plan, SessionRunner, World
+from trading.engine.plan import Plan, World
+from trading.engine.runner import SessionRunner
 from trading.features.implied import atm_implied
 from trading.features.window import FloatWindow
 

@@ -21,7 +21,7 @@ from trading.engine.configuration import configuration_from_data
 from trading.engine.engine import Engine
 from trading.engine.opening import day_data, trading_day
 from trading.engine.outbox import Outbox
-from trading.engine.runner import paper_broker
+from trading.engine.plan import paper_broker
 from trading.execution.broker import Moment
 from trading.market.calendar import session_hours
 

@@ -9,7 +9,8 @@ import pytest
 
 from tests.market_factory import DAYS, SPOOL_KEY, day_frames, factory_configuration
 from trading.engine.opening import opening_instant
-from trading.engine.runner import POLL_SECONDS, Plan, SessionRunner, World
+from trading.engine.plan import Plan, World
+from trading.engine.runner import POLL_SECONDS, SessionRunner
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -20,7 +20,8 @@ from journal.log.errors import LogError
 from journal.log.writer import Durability
 from journal.secrets import read_or_create_secret
 from trading.engine.configuration import ConfigurationError
-from trading.engine.runner import Stopped, World
+from trading.engine.plan import World
+from trading.engine.runner import Stopped
 from trading.market.calendar import CalendarError
 from trading.market.feeds.adapters import AddressError
 from trading.market.store import StoreError
