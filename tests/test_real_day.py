@@ -86,7 +86,8 @@ def test_a_recorded_day_from_import_to_proof(sample_data: Path, tmp_path: Path) 
         if event.kind == "position.changed" and event.data["state"] == "ARCHIVE"
     ]
     assert len(archived) >= 3
-    assert {data["costs"] for data in archived} == {"GROSS"}
+    assert {data["costs"] for data in archived} == {"ZERODHA"}
+    assert all(data["net_paise"] < data["gross_paise"] for data in archived)
 
     # 5. The log verifies, and replay decides the same three times.
     manage_well(tmp_path, "log", "verify", name)

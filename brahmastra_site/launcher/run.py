@@ -20,7 +20,11 @@ from brahmastra_site.launcher.servers import open_lock, run_directory, servers
 from brahmastra_site.launcher.supervisor import Supervisor, how_it_ended
 from journal.log.lookup import last_kind
 from journal.log.session import session_directory
+from trading.costs.rates import CostError
+from trading.engine.configuration import configuration_from_toml
+from trading.engine.opening import tariff_of
 from trading.market.categories import BY_NAME
+from trading.market.feed import days_with_data
 from trading.market.store import MarketStore, StoreError
 
 if TYPE_CHECKING:
@@ -173,7 +177,8 @@ def _run_house(
         if is_finished(session_directory(var_dir, DEMO_SESSION)):
             say("      It is finished; its log stays as it is")
         else:
-            step.run("session", "manage.py", "trade", "--session", DEMO_SESSION, show=True)
+            trade = ("trade", "--session", DEMO_SESSION, *costs(var_dir))
+            step.run("session", "manage.py", *trade, show=True)
         say(f"The site answers at http://127.0.0.1:{port}/  (Ctrl-C stops everything)")
         while True:
             house.look()
@@ -190,6 +195,22 @@ def holds_market_data(var_dir: Path) -> bool:
     except StoreError as error:
         raise LauncherError(str(error)) from None
     return any(not BY_NAME[entry.category].is_dated_table for entry in entries)
+
+
+def costs(var_dir: Path) -> tuple[str, ...]:
+    """How `trade` is to charge the days of the market store: by its configuration or, where the
+    charges of one of them are not on record, not at all, which every figure then says.
+    """
+    where = REPOSITORY / "trial.toml"
+    configuration = configuration_from_toml(where.read_text(), where=where.name)
+    underlyings = configuration.underlyings
+    try:
+        for day in days_with_data(MarketStore(var_dir / "market"), underlyings):
+            tariff_of(configuration, day)
+    except CostError as error:
+        say(f"      {error}: nothing is taken off")
+        return ("--costs", "gross")
+    return ()
 
 
 def is_finished(directory: Path) -> bool:

@@ -20,6 +20,7 @@ from brahmastra_site.launcher.errors import LauncherError
 from brahmastra_site.launcher.programmes import Programme
 from brahmastra_site.launcher.run import (
     chosen_port,
+    costs,
     holds_market_data,
     is_finished,
     refuse_full_disk,
@@ -111,6 +112,20 @@ def test_tables_of_figures_are_no_market_data(tmp_path: Path) -> None:
     (tmp_path / "market" / "catalogue.json").write_text("{")
     with pytest.raises(LauncherError, match="unreadable market catalogue"):
         holds_market_data(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("day", "expiry", "arguments"),
+    [
+        (date(2026, 2, 24), "2026-03-02", ()),
+        (date(2019, 5, 23), "2019-05-30", ("--costs", "gross")),
+    ],
+)
+def test_a_day_without_rates_on_record_is_run_gross(
+    tmp_path: Path, day: date, expiry: str, arguments: tuple[str, ...]
+) -> None:
+    store_rows(tmp_path / "market", "chain_snapshots", chain_rows(at(day, "10:00"), expiry=expiry))
+    assert costs(tmp_path) == arguments
 
 
 def test_a_log_is_finished_when_it_says_so(tmp_path: Path) -> None:

@@ -30,7 +30,7 @@ def test_the_trial_configuration_is_what_the_documents_say() -> None:
     assert (s4.lookback_snapshots, s4.entry_z, s4.hold_minutes, s4.lots) == (30, 1.5, 30, 1)
     assert configuration.gates.last_entry == "11:45"
     assert configuration.gates.chain_age_seconds == 180
-    assert configuration.costs.profile == "GROSS"
+    assert configuration.costs.profile == "ZERODHA"
     assert configuration.surface == SurfaceConfiguration(every_minutes=15, profile="market")
 
 
@@ -80,7 +80,7 @@ def changed(path: str, value: Any) -> dict[str, Any]:
         ("costs", {}, "missing required field `profile`"),
         ("costs.profile", "NET", "expected one of GROSS, ZERODHA"),
         ("costs.profile", "CUSTOM", "costs.custom goes with profile CUSTOM"),
-        ("costs.stress", 2, "1 where costs are GROSS"),
+        ("costs", {"profile": "GROSS", "stress": 2}, "1 where costs are GROSS"),
         ("feed.expiries", 0, "feed.expiries is 0"),
         ("surface.every_minutes", -1, "surface.every_minutes is -1, expected 0 or more"),
         ("surface.profile", "slow", "surface.profile is 'slow', expected one of market, fast"),
