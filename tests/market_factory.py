@@ -182,6 +182,7 @@ class Rig:
     on_progress: Callable[[str], None] | None = None
     stopping: Callable[[], bool] = lambda: False
     broker_of: Callable[[Configuration], Broker] = paper_broker
+    spool_key: str = SPOOL_KEY
 
     @property
     def directory(self) -> Path:
@@ -203,7 +204,7 @@ class Rig:
         )
         world = World(
             var_dir=self.var_dir,
-            spool_key=SPOOL_KEY,
+            spool_key=self.spool_key,
             clock=lambda: time.time_ns() // 1000,
             sleep=asyncio.sleep,
             stopping=self.stopping,

@@ -1,0 +1,148 @@
+"""A session whose broker holds something the book does not, run beside a test that holds it before
+instants of its feed and acts meanwhile, as people do while a session runs.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import time
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
+from queue import Empty, Queue
+from typing import TYPE_CHECKING, Any
+
+from journal.log.reader import read_session
+from journal.secrets import read_or_create_secret
+from journal.services import mirror_catch_up
+from tests.factories import forget_session, number_session
+from tests.market_factory import DAYS, Rig
+from tests.trading.engine.desk_bed import FIRES, configuration, firing, frame, look_at
+from tests.trading.engine.test_reconciliation import LIMITS, Exchange
+from tests.trading.execution.socket_broker import SocketBroker
+from trading.engine.runner import Stopped
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from concurrent.futures import Future
+    from pathlib import Path
+
+    from journal.events import Event
+
+STRAY, STRAY_UNITS = "NIFTY 2026-03-02 25300 CE", 65
+# It fires in the fifth minute and in the eleventh.
+FEED = [*firing(), *firing(first=6), *[frame(minute, FIRES) for minute in range(12, 20)]]
+FIRST, SECOND = 5, 11
+PATIENCE_SECONDS = 60
+_numbers = itertools.count(498_000)
+
+
+class Disputed:
+    """A session, and where it is held. `name` is that of its log."""
+
+    def __init__(self, var_dir: Path, port: int) -> None:
+        self.number = next(_numbers)
+        self.name, self.var_dir = f"disputed-{self.number}", var_dir
+        number_session(var_dir, self.name, self.number)
+        self.rig = Rig(
+            var_dir=var_dir,
+            session=self.name,
+            days=DAYS[:1],
+            frames_of=lambda _: FEED,
+            configuration=configuration(),
+            stopping=self._look,
+            broker_of=lambda _: SocketBroker(port, limits=LIMITS, timeout_seconds=5),
+            spool_key=read_or_create_secret(var_dir / "secrets" / "spool.key"),
+        )
+        self._looks, self._wanted, self._stop = 0, 1, False
+        self._mirrored = False
+        self._here, self._go = Queue[None](), Queue[None]()
+        self._done: Future[Any] | None = None
+
+    def _look(self) -> bool:
+        """On the session's thread, before each instant."""
+        self._looks += 1
+        if self._looks >= self._wanted and not self._stop:
+            self._here.put(None)
+            self._go.get(timeout=PATIENCE_SECONDS)
+        return self._stop
+
+    @contextmanager
+    def running(self) -> Iterator[None]:
+        """Run it on a thread of its own; it is stopped at the end if it still runs."""
+        with ThreadPoolExecutor(1) as beside:
+            self._done = beside.submit(self.rig.run)
+            self._await_hold()
+            try:
+                yield
+            finally:
+                self._stop = True
+                self._go.put(None)
+        assert isinstance(self._done.exception(), Stopped | None), self._done.exception()
+
+    def go_to(self, minute: int) -> None:
+        """Let it run on, and hold it before a minute of its feed."""
+        self._wanted = look_at(minute)
+        self._go.put(None)
+        self._await_hold()
+
+    def _await_hold(self) -> None:
+        deadline = time.monotonic() + PATIENCE_SECONDS
+        while True:
+            try:
+                self._here.get(timeout=0.1)
+            except Empty:
+                assert self._done is not None
+                assert not self._done.done(), self._done.exception()
+                assert time.monotonic() < deadline, "the session does not get there"
+            else:
+                return
+
+    def events(self, kind: str) -> list[Event]:
+        """Its durable events of a kind."""
+        lines = read_session(self.rig.directory)
+        return [line.to_event() for line in lines if line.body["kind"] == kind]
+
+    def last(self, kind: str, count: int) -> dict[str, Any]:
+        """The data of the last event of a kind once so many are durable."""
+        self.wait_until(lambda: len(self.events(kind)) >= count)
+        found = self.events(kind)
+        assert len(found) == count
+        return found[-1].data
+
+    def mirror(self) -> None:
+        """Have what is durable in the audit store."""
+        self._mirrored = True
+        mirror_catch_up(sessions=[self.name])
+
+    def forget(self) -> None:
+        """Take it out of the audit store again."""
+        if self._mirrored:
+            forget_session(self.number)
+
+    def wait_until(self, holds: Callable[[], bool]) -> None:
+        """Wait for the log's thread, which writes beside the session."""
+        deadline = time.monotonic() + PATIENCE_SECONDS
+        while not holds():
+            assert time.monotonic() < deadline, "it does not come"
+            time.sleep(0.01)
+
+    def open_reconciliation(self) -> str:
+        """The public id of its last comparison."""
+        return self.events("book.reconciled")[-1].public_id
+
+
+@contextmanager
+def disputed(var_dir: Path, exchange_dir: Path) -> Iterator[Disputed]:
+    """The session, held before its first instant: its day is open and the broker was asked."""
+    with ExitStack() as closing:
+        exchange = Exchange(exchange_dir, "ok")
+        closing.callback(exchange.stop)
+        broker = SocketBroker(exchange.port, limits=LIMITS, timeout_seconds=PATIENCE_SECONDS)
+        with ThreadPoolExecutor(1) as beside:  # a browser test has an event loop in this thread
+            stray = broker._ask("position", contract=STRAY, units=STRAY_UNITS)
+            beside.submit(asyncio.run, stray).result()
+        session = Disputed(var_dir, exchange.port)
+        closing.callback(session.forget)
+        closing.enter_context(session.running())
+        yield session
