@@ -183,6 +183,7 @@ class Rig:
     stopping: Callable[[], bool] = lambda: False
     broker_of: Callable[[Configuration], Broker] = paper_broker
     spool_key: str = SPOOL_KEY
+    runner: SessionRunner | None = None  # of the last run
 
     @property
     def directory(self) -> Path:
@@ -211,7 +212,8 @@ class Rig:
             progress=self._say,
             broker_of=self.broker_of,
         )
-        return SessionRunner(plan, world).run()
+        self.runner = SessionRunner(plan, world)
+        return self.runner.run()
 
     def _say(self, text: str) -> None:
         self.said.append(text)

@@ -6,11 +6,14 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import shutil
 import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from queue import Empty, Queue
 from typing import TYPE_CHECKING, Any
+
+import msgspec
 
 from journal.log.reader import read_session
 from journal.secrets import read_or_create_secret
@@ -23,7 +26,7 @@ from tests.trading.execution.socket_broker import SocketBroker
 from trading.engine.runner import Stopped
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
     from concurrent.futures import Future
     from pathlib import Path
 
@@ -40,7 +43,9 @@ _numbers = itertools.count(498_000)
 class Disputed:
     """A session, and where it is held. `name` is that of its log."""
 
-    def __init__(self, var_dir: Path, port: int) -> None:
+    def __init__(self, var_dir: Path, exchange: Exchange, *, keeps_book: bool) -> None:
+        self.exchange = exchange
+        limits = msgspec.structs.replace(LIMITS, keeps_book=keeps_book)
         self.number = next(_numbers)
         self.name, self.var_dir = f"disputed-{self.number}", var_dir
         number_session(var_dir, self.name, self.number)
@@ -51,7 +56,7 @@ class Disputed:
             frames_of=lambda _: FEED,
             configuration=configuration(),
             stopping=self._look,
-            broker_of=lambda _: SocketBroker(port, limits=LIMITS, timeout_seconds=5),
+            broker_of=lambda _: SocketBroker(exchange.port, limits=limits, timeout_seconds=1),
             spool_key=read_or_create_secret(var_dir / "secrets" / "spool.key"),
         )
         self._looks, self._wanted, self._stop = 0, 1, False
@@ -96,7 +101,16 @@ class Disputed:
                 assert not self._done.done(), self._done.exception()
                 assert time.monotonic() < deadline, "the session does not get there"
             else:
-                return
+                break
+        self._await_log()
+
+    def _await_log(self) -> None:
+        """Wait for the log's thread, which writes beside the session that is held."""
+        assert self.rig.runner is not None
+        decided, deadline = self.rig.runner.engine.next_seq - 1, time.monotonic() + PATIENCE_SECONDS
+        while [line.body["seq"] for line in read_session(self.rig.directory)][-1] != decided:
+            assert time.monotonic() < deadline, "the log does not get there"
+            time.sleep(0.01)
 
     def events(self, kind: str) -> list[Event]:
         """Its durable events of a kind."""
@@ -104,8 +118,7 @@ class Disputed:
         return [line.to_event() for line in lines if line.body["kind"] == kind]
 
     def last(self, kind: str, count: int) -> dict[str, Any]:
-        """The data of the last event of a kind once so many are durable."""
-        self.wait_until(lambda: len(self.events(kind)) >= count)
+        """The data of the last event of a kind, of which there are so many."""
         found = self.events(kind)
         assert len(found) == count
         return found[-1].data
@@ -116,16 +129,11 @@ class Disputed:
         mirror_catch_up(sessions=[self.name])
 
     def forget(self) -> None:
-        """Take it out of the audit store again."""
+        """Take away its log, what was told to it and its rows in the audit store."""
+        shutil.rmtree(self.rig.directory)
+        shutil.rmtree(self.var_dir / "spool" / self.name, ignore_errors=True)
         if self._mirrored:
             forget_session(self.number)
-
-    def wait_until(self, holds: Callable[[], bool]) -> None:
-        """Wait for the log's thread, which writes beside the session."""
-        deadline = time.monotonic() + PATIENCE_SECONDS
-        while not holds():
-            assert time.monotonic() < deadline, "it does not come"
-            time.sleep(0.01)
 
     def open_reconciliation(self) -> str:
         """The public id of its last comparison."""
@@ -133,16 +141,25 @@ class Disputed:
 
 
 @contextmanager
-def disputed(var_dir: Path, exchange_dir: Path) -> Iterator[Disputed]:
-    """The session, held before its first instant: its day is open and the broker was asked."""
+def disputed(
+    var_dir: Path,
+    exchange_dir: Path,
+    *,
+    way: str = "ok",
+    stray: int = STRAY_UNITS,
+    keeps_book: bool = True,
+) -> Iterator[Disputed]:
+    """The session, held before its first instant: its day is open and the broker, which treats
+    orders in its `way` and holds so many stray units, was asked if it keeps its own book.
+    """
     with ExitStack() as closing:
-        exchange = Exchange(exchange_dir, "ok")
+        exchange = Exchange(exchange_dir, way)
         closing.callback(exchange.stop)
         broker = SocketBroker(exchange.port, limits=LIMITS, timeout_seconds=PATIENCE_SECONDS)
         with ThreadPoolExecutor(1) as beside:  # a browser test has an event loop in this thread
-            stray = broker._ask("position", contract=STRAY, units=STRAY_UNITS)
-            beside.submit(asyncio.run, stray).result()
-        session = Disputed(var_dir, exchange.port)
+            held = broker._ask("position", contract=STRAY, units=stray)
+            beside.submit(asyncio.run, held).result()
+        session = Disputed(var_dir, exchange, keeps_book=keeps_book)
         closing.callback(session.forget)
         closing.enter_context(session.running())
         yield session
