@@ -23,6 +23,7 @@ import json
 import socketserver
 import sys
 import threading
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -52,6 +53,7 @@ class Book:
         self.ways, self.orders = ways, dict[str, Kept]()
         self.positions: dict[str, int] = {}
         self.arrivals = 0
+        self.asked_after: list[str] = []
 
     def submit(self, asked: dict[str, Any]) -> dict[str, Any] | None:
         way = self.ways[min(self.arrivals, len(self.ways) - 1)]
@@ -85,6 +87,7 @@ class Book:
         return {"news": found}
 
     def order(self, asked: dict[str, Any]) -> dict[str, Any]:
+        self.asked_after.append(asked["order"])
         kept = self.orders.get(asked["order"])
         return {"news": None if kept is None else kept.news}
 
@@ -102,6 +105,23 @@ class Book:
         held = self.positions.get(asked["contract"], 0)
         self.positions[asked["contract"]] = held + asked["units"]
         return {}
+
+    def repeat(self, asked: dict[str, Any]) -> dict[str, Any]:
+        """Say at the next asking all that was ever said once more."""
+        del asked
+        for kept in self.orders.values():
+            kept.said = 0
+        return {}
+
+    def everything(self, asked: dict[str, Any]) -> dict[str, Any]:
+        """Every order that came in with its news, the positions, and which orders somebody asked
+        after.
+        """
+        del asked
+        orders = [
+            {**kept.asked, "state": kept.state, "news": kept.news} for kept in self.orders.values()
+        ]
+        return {"all": orders, "positions": self.positions, "asked_after": self.asked_after}
 
     def _asked(self, kept: Kept) -> list[dict[str, Any]]:
         kept.askings += 1
@@ -152,12 +172,15 @@ def serve(port_file: Path, ways: list[str]) -> None:
 
     class Handler(socketserver.StreamRequestHandler):
         def handle(self) -> None:
-            for line in self.rfile:
-                request = json.loads(line)
-                with lock:
-                    answer = getattr(book, request["do"])(request)
-                if answer is not None:
-                    self.wfile.write(json.dumps({"id": request["id"], **answer}).encode() + b"\n")
+            with suppress(ConnectionError):  # who asked is dead
+                for line in self.rfile:
+                    self._answer(json.loads(line))
+
+        def _answer(self, request: dict[str, Any]) -> None:
+            with lock:
+                answer = getattr(book, request["do"])(request)
+            if answer is not None:
+                self.wfile.write(json.dumps({"id": request["id"], **answer}).encode() + b"\n")
 
     class Server(socketserver.ThreadingTCPServer):
         daemon_threads = True
