@@ -20,6 +20,7 @@ from journal.log.reader import read_session
 from journal.log.verification import verify_session
 from replay.recording import read_recording
 from replay.runner import DayRunner
+from tests.trading.engine.desk_bed import look_at
 from tests.trading.engine.test_reconciliation import LIMITS, Exchange
 from tests.trading.execution.socket_broker import SocketBroker, contract_of
 from trading.engine.engine import Engine
@@ -270,3 +271,88 @@ def test_killed_it_goes_on_with_the_broker_s_own_book(
     assert unknown <= set(asked_after), "what is not known is asked after"
     assert bool(of_kind(events, "report.set_aside")) == repeats
     assert_left(events)
+
+
+# --- killed between the attempt, which is durable, and the sending --------------------------------
+
+
+@pytest.mark.parametrize("number", [ENTRY, ENTRY + 1, EXIT, EXIT + 1])
+def test_an_order_that_never_came_in_is_asked_after_ended_and_not_sent(
+    tmp_path: Path, houses: list[House], number: int
+) -> None:
+    """The book shows it working until the time for its answer is over: a difference that lets
+    nothing in. Then it ends, the rest of its trade leaves, and both books agree.
+    """
+    houses.append(House(tmp_path, "partial"))
+    (house,) = houses
+    assert house.run(f"submit:{number}:before") == -signal.SIGKILL
+    (order,) = house.unknown() - {each["order"] for each in house.ask("everything")["all"]}
+    assert house.run() == 0
+    assert_sound(house, lost=1)
+    events = house.events()
+    assert order in house.ask("everything")["asked_after"]
+    assert order not in {each["order"] for each in house.ask("everything")["all"]}
+    assert [each["differences"] for each in reconciled(events, "RESTART")] == [1]
+    assert [each["differences"] for each in reconciled(events, "DOUBT")] == [0]
+    ended = [e.data for e in of_kind(events, "broker.report") if e.data["reason_code"]]
+    assert [(e["order"], e["status"], e["reason_code"]) for e in ended] == [
+        (order, "REJECTED", "NEVER_CAME_IN")
+    ]
+    assert_left(events)
+
+
+# --- killed during a cancellation -----------------------------------------------------------------
+
+KILL_LOOK = look_at(8)  # somebody presses the kill switch while both entries work
+CANCELS = {
+    "before the intention is written": (f"{INTENT}:cancel:1:before", 1),
+    "in the middle of the intention": (f"{INTENT}:cancel:2:torn", 1),
+    "between intention and attempt": (f"{ATTEMPT}:cancel:1:before", 1),
+    "attempted, not sent": ("cancel:1:before", 2),
+    "sent, the answer not heard": ("cancel:1:after", 1),
+    "the answer heard, not written": (f"{REPORT}:CANCELLED:1:before", 1),
+    "the answer torn": (f"{REPORT}:CANCELLED:2:torn", 1),
+}
+
+
+def attempts(events: list[Event], purpose: str) -> dict[str, list[int]]:
+    found: dict[str, list[int]] = {}
+    for event in of_kind(events, "order.submitted"):
+        if event.data["purpose"] == purpose:
+            found.setdefault(event.data["order"], []).append(event.data["attempt"])
+    return found
+
+
+@pytest.mark.parametrize("way", ["rest", "partial"])
+@pytest.mark.parametrize("name", CANCELS)
+def test_killed_in_a_cancellation_nothing_is_left_working(
+    tmp_path: Path, houses: list[House], name: str, way: str
+) -> None:
+    point, most = CANCELS[name]
+    houses.append(House(tmp_path, way))
+    (house,) = houses
+    assert house.run(point, kill_look=KILL_LOOK) == -signal.SIGKILL
+    assert house.run() == 0
+    assert_sound(house)
+    events = house.events()
+    assert_agrees_after_restart(events)
+    entries = house.ask("everything")["all"][:2]
+    assert [each["state"] for each in entries] == ["CANCELLED", "CANCELLED"]
+    tried = attempts(events, "cancel")
+    assert sorted(tried) == sorted(each["order"] for each in entries)
+    assert max(len(each) for each in tried.values()) == most
+    assert_left(events)
+
+
+def test_a_cancellation_that_never_came_in_is_sent_until_it_has(
+    tmp_path: Path, houses: list[House]
+) -> None:
+    houses.append(House(tmp_path, "rest"))
+    (house,) = houses
+    assert house.run("cancel:1:before", kill_look=KILL_LOOK) == -signal.SIGKILL
+    for _ in range(2):
+        assert house.run("cancel:1:before") == -signal.SIGKILL
+    assert house.run() == 0
+    assert_sound(house)
+    assert sorted(attempts(house.events(), "cancel").values()) == [[1], [1, 2, 3, 4]]
+    assert {each["state"] for each in house.ask("everything")["all"]} == {"CANCELLED"}

@@ -12,6 +12,8 @@ one for all later orders:
     reversed  as partial, the news in the wrong order, all at once
     mute      taken, but the request is never answered
     lost      never comes in, and the request is not answered
+    tardy     as lost, but it comes in after all at the twenty-fifth asking, and is filled as ok
+    deaf      acknowledged and never filled; the first cancellation is lost
     stranger  as ok, with news of an order that nobody sent
 
 One JSON object a line each way; `id` of a request is in its answer.
@@ -27,6 +29,8 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+
+TARDY_ASKINGS = 25  # of the session; it asks each minute from the open on
 
 
 @dataclass
@@ -54,12 +58,19 @@ class Book:
         self.positions: dict[str, int] = {}
         self.arrivals = 0
         self.asked_after: list[str] = []
+        self.under_way: list[dict[str, Any]] = []  # orders that come in later
+        self.askings = 0
 
     def submit(self, asked: dict[str, Any]) -> dict[str, Any] | None:
         way = self.ways[min(self.arrivals, len(self.ways) - 1)]
         self.arrivals += 1
-        if way == "lost":
+        if way == "tardy":
+            self.under_way.append(asked)
+        if way in {"lost", "tardy"}:
             return None
+        return self._taken_in(asked, way)
+
+    def _taken_in(self, asked: dict[str, Any], way: str) -> dict[str, Any] | None:
         if asked["order"] in self.orders:
             raise SystemExit(f"{asked['order']} was sent twice")
         kept = self.orders[asked["order"]] = Kept(way, asked)
@@ -72,8 +83,11 @@ class Book:
             return None
         return {"news": [] if way in {"late", "reversed"} else self._untold(kept)}
 
-    def cancel(self, asked: dict[str, Any]) -> dict[str, Any]:
+    def cancel(self, asked: dict[str, Any]) -> dict[str, Any] | None:
         kept = self.orders.get(asked["order"])
+        if kept is not None and kept.way == "deaf":
+            kept.way = "rest"
+            return None
         if kept is not None and kept.state == "OPEN":
             kept.state = "CANCELLED"
             self._tell(kept, "CANCELLED", reason="cancelled on request")
@@ -81,6 +95,9 @@ class Book:
 
     def news(self, asked: dict[str, Any]) -> dict[str, Any]:
         del asked
+        self.askings += 1
+        while self.under_way and self.askings >= TARDY_ASKINGS:
+            self._taken_in(self.under_way.pop(0), "ok")
         found: list[dict[str, Any]] = []
         for kept in self.orders.values():
             found += self._asked(kept)
@@ -125,7 +142,7 @@ class Book:
 
     def _asked(self, kept: Kept) -> list[dict[str, Any]]:
         kept.askings += 1
-        if kept.state == "OPEN" and kept.way not in {"rest", "late"}:
+        if kept.state == "OPEN" and kept.way not in {"rest", "late", "deaf"}:
             self._fill(kept, kept.left if kept.way in {"ok", "twice", "mute", "stranger"} else 0)
         if kept.way == "late":
             if kept.askings < 2:

@@ -110,6 +110,8 @@ def test_orders_that_never_came_in_stand_beside_the_broker_that_does_not_work_th
     dispute: Dispute, desk: Client
 ) -> None:
     session = dispute(way="lost", stray=0)
+    session.go_to(FIRST + 1)
+    told(session.var_dir, "tell", session.name, "reconcile", "--reason", "no answer comes")
     session.go_to(FIRST + 2)
     found = rows(page_of(desk, session))
     assert len(found) == 2
