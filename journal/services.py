@@ -391,12 +391,18 @@ def session_tell(
     """Put a command into a session's spool; return its id, by which a second person approves it.
 
     Needs no database, no web and no Valkey. The session answers in its log. Raises LogError for a
-    session without a log, SpoolError for a command or reason that is none.
+    session without a log, SpoolError for a command or reason that is none and where the spool may
+    not be written.
     """
     named = _named_session(var_dir, session)
-    key = read_or_create_secret(var_dir / "secrets" / "spool.key")
     told = _command(named, uuid4(), command, arguments, actor, address, reason)
-    write_command(var_dir=var_dir, key=key, command=told)
+    try:
+        key = read_or_create_secret(var_dir / "secrets" / "spool.key")
+        write_command(var_dir=var_dir, key=key, command=told)
+    except OSError as error:
+        raise SpoolError(
+            f"session {named} cannot be told: {error.filename}: {error.strerror}"
+        ) from error
     return told.id
 
 

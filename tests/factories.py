@@ -81,16 +81,21 @@ _STOPS_AT = 160
 
 
 def _log_of(rig: Rig, number: int) -> Path:
-    root = sessions_directory(rig.var_dir)
     if not (rig.directory / "head").exists():
-        root.mkdir(parents=True, exist_ok=True)
-        register = root / "numbers.json"
-        numbers = json.loads(register.read_text()) if register.exists() else {}
-        register.write_text(json.dumps(numbers | {rig.session: number}))
+        number_session(rig.var_dir, rig.session, number)
         # Playwright runs an event loop in this thread, and the runner wants one of its own.
         with ThreadPoolExecutor(1) as beside, suppress(Stopped):
             beside.submit(rig.run).result()
     return rig.directory
+
+
+def number_session(var_dir: Path, name: str, number: int) -> None:
+    """Give a session that has not begun its number."""
+    root = sessions_directory(var_dir)
+    root.mkdir(parents=True, exist_ok=True)
+    register = root / "numbers.json"
+    numbers = json.loads(register.read_text()) if register.exists() else {}
+    register.write_text(json.dumps(numbers | {name: number}))
 
 
 @contextmanager
@@ -119,10 +124,15 @@ def _in_store(name: str, number: int) -> Iterator[None]:
     try:
         yield
     finally:
-        with psycopg.connect(os.environ["AUDIT_OWNER_URL"]) as owner:
-            owner.execute(f"DROP TABLE IF EXISTS audit.event_{number}")
-            owner.execute("DELETE FROM audit.mirror_position WHERE number = %s", [number])
-            owner.execute("DELETE FROM audit.session WHERE number = %s", [number])
+        forget_session(number)
+
+
+def forget_session(number: int) -> None:
+    """Take a session's rows out of the audit store."""
+    with psycopg.connect(os.environ["AUDIT_OWNER_URL"]) as owner:
+        owner.execute(f"DROP TABLE IF EXISTS audit.event_{number}")
+        owner.execute("DELETE FROM audit.mirror_position WHERE number = %s", [number])
+        owner.execute("DELETE FROM audit.session WHERE number = %s", [number])
 
 
 def seqs_by_kind(kind: str) -> list[tuple[int, dict[str, object]]]:

@@ -184,6 +184,8 @@ class Rig:
     on_progress: Callable[[str], None] | None = None
     stopping: Callable[[], bool] = lambda: False
     broker_of: Callable[[Configuration], Broker] = paper_broker
+    spool_key: str = SPOOL_KEY
+    runner: SessionRunner | None = None  # of the last run
 
     @property
     def directory(self) -> Path:
@@ -206,14 +208,15 @@ class Rig:
         )
         world = World(
             var_dir=self.var_dir,
-            spool_key=SPOOL_KEY,
+            spool_key=self.spool_key,
             clock=lambda: time.time_ns() // 1000,
             sleep=asyncio.sleep,
             stopping=self.stopping,
             progress=self._say,
             broker_of=self.broker_of,
         )
-        return SessionRunner(plan, world).run()
+        self.runner = SessionRunner(plan, world)
+        return self.runner.run()
 
     def _say(self, text: str) -> None:
         self.said.append(text)

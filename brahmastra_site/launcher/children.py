@@ -61,7 +61,8 @@ def start_child(
     as ourselves).
 
     Where the system can (Linux), the kernel sends `on_orphaned` to the child when this process
-    dies, however it dies.
+    dies, however it dies. That signal the child has not ignored and not held back, whatever it
+    would inherit.
     """
     with log.open("ab") as output:
         return subprocess.Popen(  # noqa: S603 - the commands are the launcher's own
@@ -81,6 +82,10 @@ def start_child(
 
 def _die_with_parent(parent: int, number: signal.Signals) -> Callable[[], None]:
     def ask_kernel() -> None:
+        # A shell has what it starts in the background ignore SIGINT and SIGQUIT, and that outlives
+        # exec: the kernel's signal would be dropped, and the child stay for ever.
+        signal.signal(number, signal.SIG_DFL)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, [number])
         # Runs after the user was changed, because changing it clears the request.
         if _LIBC is not None:
             _LIBC.prctl(_PR_SET_PDEATHSIG, int(number), 0, 0, 0)

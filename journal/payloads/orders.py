@@ -48,7 +48,7 @@ class OrderIntended(Shape, frozen=True):
 @payload_of("order.submitted", key=attrgetter("order"), key_text="`order`")
 class OrderSubmitted(Shape, frozen=True):
     """The attempt to send an order, committed before it is sent. Without a report its outcome is
-    unknown and it is reconciled, never sent again.
+    unknown and it is asked after, never sent again; a cancellation is, while its order works.
 
     order: id of the order.
     trade: id of the trade.
@@ -57,7 +57,7 @@ class OrderSubmitted(Shape, frozen=True):
     side: `BUY` or `SELL`.
     quantity: units.
     limit_paise: limit price, paise; null at the market.
-    attempt: which attempt, from 1.
+    attempt: which attempt, from 1; above it only of a cancellation.
     broker: name of the broker it goes to.
     algo_id: the exchange's tag of the algorithm, carried by every order.
     """
@@ -97,7 +97,8 @@ class BrokerReport(Shape, frozen=True):
         or `GROSS` while the session takes no costs off.
     reason: the broker's words; null when it gives none.
     reason_code: the broker's code of a rejection, such as `FREEZE_QUANTITY`; null when it gives
-        none.
+        none. Two are the house's own: `NOT_SENT` of what never left it, `NEVER_CAME_IN` of what the
+        broker, asked after the time for an answer, does not know.
     """
 
     id: Text

@@ -2,7 +2,9 @@
 
 An intent is submitted once, after the commit that holds it; its attempt is committed before it is
 sent. No more leave in a second of event time than the broker takes. What is not answered in time
-has an unknown outcome: the broker is asked after it, and it is never sent again.
+has an unknown outcome: the broker is asked after it, and no order is ever sent again. What a broker
+with a book of its own says then settles it: an order that it does not know never came in and has
+ended; a cancellation whose order still works is sent again.
 """
 
 from __future__ import annotations
@@ -12,6 +14,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from trading.engine.orders import (
     NOT_SENT,
+    loss_data,
     order_of_intent,
     submission_data,
     withdrawal_data,
@@ -69,7 +72,9 @@ class Outbox:
         self._broker, self._give, self._commit = broker, give, commit
         self._now, self._progress = now, progress
         self._intents: deque[Event] = deque()
-        self._submitted: dict[str, int] = {}  # order -> seq of its order.submitted
+        self._submitted: dict[str, tuple[Event, Event]] = {}  # by order: its intent and attempt
+        self._cancels: dict[str, tuple[Event, int]] = {}  # by order: its last one, and attempts
+        self._told: set[str] = set()  # orders the broker has said something of
         self._awaited: dict[_Awaited, int] = {}  # since when
         self._sent_at: deque[int] = deque()  # of the last second
         self._heard: set[str] = set()  # ids of reports
@@ -100,12 +105,16 @@ class Outbox:
         while self._intents and (not paced or self._room()):
             intent = self._next()
             await self._commit()
+            data = submission_data(
+                intent,
+                broker=self._broker.name,
+                algo_id=self._broker.limits.algo_id,
+                attempt=self._attempt(intent),
+            )
             submitted = await self._give(
                 "order.submitted",
                 self._now(),
-                submission_data(
-                    intent, broker=self._broker.name, algo_id=self._broker.limits.algo_id
-                ),
+                data,
                 key=intent.data["order"],
                 cause=(intent.seq or 0,),
             )
@@ -118,7 +127,7 @@ class Outbox:
         overdue = moment.at - self._broker.limits.answer_us
         for awaited, since in list(self._awaited.items()):
             if since <= overdue and awaited in self._awaited:
-                await self._ask_after(awaited)
+                await self._ask_after(awaited, overdue=True)
 
     async def ask_after_all(self, orders: Iterable[str]) -> None:
         """Have the broker say all it has to say of orders, so that the book knows what it does."""
@@ -152,6 +161,15 @@ class Outbox:
                     cause=tuple(each.seq or 0 for each in both),
                 )
 
+    def _attempt(self, intent: Event) -> int:
+        """Which attempt an intent is at now; of an order it is always the first."""
+        if not _cancels(intent):
+            return 1
+        last, attempts = self._cancels.get(intent.data["order"], (intent, 0))
+        attempt = attempts + 1 if last.seq == intent.seq else 1
+        self._cancels[intent.data["order"]] = (intent, attempt)
+        return attempt
+
     def _room(self) -> bool:
         """Whether the broker takes one more now."""
         since = self._now() - SECOND_US
@@ -178,7 +196,7 @@ class Outbox:
         self._sent_at.append(submitted.ts)
         self._awaited[_Awaited(order.order, cancels)] = submitted.ts
         if not cancels:
-            self._submitted[order.order] = submitted.seq or 0
+            self._submitted[order.order] = (intent, submitted)
         try:
             if cancels:
                 reports = await self._broker.cancel(order.order, at=submitted.ts)
@@ -200,7 +218,7 @@ class Outbox:
         """
         for report in reports:
             order = report["order"]
-            caused = cause or self._submitted.get(order)
+            caused = cause or self._attempt_seq(order)
             await self._give(
                 "broker.report",
                 ts,
@@ -212,14 +230,19 @@ class Outbox:
             if send:
                 await self.send()
 
+    def _attempt_seq(self, order: str) -> int | None:
+        sent = self._submitted.get(order)
+        return None if sent is None else sent[1].seq
+
     def _answered(self, report: Report) -> None:
         self._heard.add(report["id"])
+        self._told.add(report["order"])
         self._awaited.pop(_Awaited(report["order"], cancels=False), None)
         if report["status"] in TERMINAL:
             self._awaited.pop(_Awaited(report["order"], cancels=True), None)
 
-    async def _ask_after(self, awaited: _Awaited) -> None:
-        """Ask the broker what became of an order whose answer did not come."""
+    async def _ask_after(self, awaited: _Awaited, *, overdue: bool = False) -> None:
+        """Ask the broker what became of an order whose answer did not come, `overdue`: in time."""
         now = self._now()
         try:
             reports = await self._broker.look_up(awaited.order, at=now)
@@ -227,20 +250,46 @@ class Outbox:
             self._progress(f"{awaited.order}: the broker cannot be asked ({error})")
             self._awaited[awaited] = now
             return
-        self._awaited.pop(awaited, None)
         if reports is None:
             self._progress(f"{awaited.order}: {self._broker.name} does not know it")
+            await self._not_known(awaited, now, overdue=overdue)
             return
+        self._awaited.pop(awaited, None)
         await self._take([each for each in reports if each["id"] not in self._heard], now)
+        if awaited.cancels and self._broker.limits.keeps_book:
+            await self._cancel_again(awaited.order, reports)
+
+    async def _not_known(self, awaited: _Awaited, now: int, *, overdue: bool) -> None:
+        """End an order that never came in. One that may yet come is waited for; one the broker has
+        spoken of stays as it is, for people to look at.
+        """
+        never_told = self._broker.limits.keeps_book and awaited.order not in self._told
+        if not never_told:
+            self._awaited.pop(awaited, None)
+        elif overdue and not awaited.cancels:
+            intent, submitted = self._submitted[awaited.order]
+            self._unsettled = awaited.order
+            broker, latency_us = self._broker.name, now - submitted.ts
+            await self._take([loss_data(intent, broker=broker, latency_us=latency_us)], now)
+
+    async def _cancel_again(self, order: str, reports: Iterable[Report]) -> None:
+        """Send a cancellation again that did not come in: its order still works."""
+        if not any(each["status"] in TERMINAL for each in reports):
+            self._intents.append(self._cancels[order][0])
+            await self.send()
 
     def _remember(self, each: Submission, submitted: Event) -> None:
         """Take up a submission of the log."""
         order = each.intent.data["order"]
         self._sent_at.append(submitted.ts)
-        if not each.cancels:
-            self._submitted[order] = submitted.seq or 0
+        if each.cancels:
+            self._cancels[order] = (each.intent, submitted.data["attempt"])
+        else:
+            self._submitted[order] = (each.intent, submitted)
         if not each.reports:
             self._awaited[_Awaited(order, each.cancels)] = submitted.ts
+        else:
+            self._told.add(order)
         self._heard.update(report.data["id"] for report in each.reports)
 
 

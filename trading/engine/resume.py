@@ -27,8 +27,8 @@ class ResumeError(LogError):
 
 @dataclass(slots=True)
 class Submission:
-    """An order attempt of the day: the intent, its submission and what came back. One that was
-    `withdrawn` never leaves.
+    """An order attempt of the day: the intent, its submission (of a cancellation the last) and what
+    came back. One that was `withdrawn` never leaves.
     """
 
     intent: Event

@@ -3,7 +3,8 @@
 A broker takes orders, says what becomes of them in reports (the data of `broker.report`), and can
 be asked what it holds and works for us. All it says may come late, twice or never, but the same
 report has the same id however often and whichever way it is said. An answer that did not come in
-time is an unknown outcome, asked after and never sent again. Instants are event time, µs UTC.
+time is an unknown outcome, asked after; an order is never sent again. Instants are event time, µs
+UTC.
 """
 
 from __future__ import annotations

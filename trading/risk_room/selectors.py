@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import orjson
 from django.db import connection
 
+from journal.events import public_id
 from journal.log.session import ID_STRIDE
 from journal.selectors import UnknownEventError
 from trading.risk.limits import FIXED, Limits
@@ -17,6 +18,7 @@ from trading.risk_room.switches import (
     CHANGE_KINDS,
     Change,
     Switch,
+    acceptances_of,
     switches_of,
     waiting_of,
 )
@@ -198,22 +200,45 @@ class Compared:
     def is_acceptance(self) -> bool:
         return self.kind == "reconciliation.accepted"
 
+    @property
+    def blocks(self) -> bool:
+        """Whether nothing is entered since; a report that was set aside blocks until the broker is
+        asked.
+        """
+        return not self.is_acceptance and bool(self.data["blocks"])
+
 
 @dataclass(frozen=True, slots=True)
 class ReconciliationPage:
-    """The comparisons of book and broker in a day of a session, the newest first."""
+    """The comparisons of book and broker in a day of a session, the newest first. `standing` is
+    what decides, at the end of the day, whether book and broker let entries in: None before
+    anything was compared; `waiting` are the wishes to accept what it found.
+    """
 
     session: str
     sessions: tuple[str, ...]
     days: tuple[str, ...] = ()
     day: Day | None = None
     found: tuple[Compared, ...] = ()
+    standing: Compared | None = None
+    waiting: tuple[Change, ...] = ()
+    finished: bool = False
     synthetic: bool = False
+
+    @property
+    def goes_on(self) -> bool:
+        """Whether the session can be told something, and its newest day is the one shown."""
+        return bool(self.day and self.days[0] == self.day.date and not self.finished)
+
+    @property
+    def open_id(self) -> str:
+        """The public id of the comparison whose differences are open; empty when none is."""
+        return _open_id(self.session, self.standing)
 
 
 def reconciliation_page(filters: RiskFilters, *, differing: bool) -> ReconciliationPage:
     """Return the newest comparisons of a day, `differing`: only those that found a difference or
-    could not be made, with what was accepted: four queries.
+    could not be made, with what was accepted; and how book and broker stand: seven queries.
 
     Raises UnknownEventError for a session or a day that the store does not have.
     """
@@ -224,10 +249,27 @@ def reconciliation_page(filters: RiskFilters, *, differing: bool) -> Reconciliat
     chosen = _one_of(filters.day, dates)
     if not chosen:
         return ReconciliationPage(session, tuple(sessions))
-    day = next(day for day in days if day.date == chosen)
+    day, number = next(day for day in days if day.date == chosen), sessions[session]
     parameters = {**_ids(day), "differing": differing, "limit": RECONCILIATIONS_SHOWN}
-    found = tuple(Compared(*row) for row in _rows(_COMPARED, parameters))
-    return ReconciliationPage(session, tuple(sessions), dates, day, found, _is_synthetic(day))
+    until = {**_range(number), "after": day.after_id}
+    standing = next((Compared(*row) for row in _rows(_STANDING, until)), None)
+    return ReconciliationPage(
+        session=session,
+        sessions=tuple(sessions),
+        days=dates,
+        day=day,
+        found=tuple(Compared(*row) for row in _rows(_COMPARED, parameters)),
+        standing=standing,
+        waiting=acceptances_of(_changes(number, day.after_id), _open_id(session, standing)),
+        finished=_is_finished(number),
+        synthetic=_is_synthetic(day),
+    )
+
+
+def _open_id(session: str, standing: Compared | None) -> str:
+    if standing is None or not standing.data.get("differences") or not standing.blocks:
+        return ""
+    return public_id(session, standing.seq)
 
 
 def _one_of(wanted: str, known: tuple[str, ...]) -> str:
@@ -356,6 +398,13 @@ _COMPARED = """
        AND (NOT %(differing)s OR kind <> 'book.reconciled'
             OR (payload->'data'->>'blocks')::boolean)
      ORDER BY id DESC LIMIT %(limit)s
+"""
+_STANDING = """
+    SELECT seq, ts, kind, payload->'data' FROM audit.event
+     WHERE kind IN ('book.reconciled', 'reconciliation.accepted', 'report.set_aside')
+       AND id >= %(first)s AND id < %(after)s
+       AND (kind <> 'report.set_aside' OR (payload->'data'->>'blocks')::boolean)
+     ORDER BY id DESC LIMIT 1
 """
 _VERDICTS = ("pass", "waived_reducing", "half", "queued", "block")
 _MINUTES = """

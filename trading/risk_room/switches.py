@@ -93,6 +93,14 @@ def waiting_of(changes: Iterable[Change]) -> tuple[Change, ...]:
     return tuple(waiting.values())
 
 
+def acceptances_of(changes: Iterable[Change], reconciliation: str) -> tuple[Change, ...]:
+    """The waiting wishes to let the differences of a reconciliation (its public id, empty: of none)
+    stand, oldest first.
+    """
+    begins = f"accept {reconciliation}:"
+    return tuple(each for each in waiting_of(changes) if each.data["what"].startswith(begins))
+
+
 def _breaker(name: str, kind: str, strategy: str, last: dict[tuple[str, str], Change]) -> Switch:
     change = last.get(("breaker.changed", name))
     state = "closed" if change is None else change.data["state"]

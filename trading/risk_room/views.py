@@ -40,21 +40,32 @@ class TellForm(forms.Form):
 
     session = forms.CharField(max_length=40)
     command = forms.ChoiceField(
-        choices=[(name, name) for name in ("limit", "rearm", "disable", "enable", "approve")]
+        choices=[
+            (name, name)
+            for name in ("limit", "rearm", "disable", "enable", "approve", "reconcile", "accept")
+        ]
     )
-    subject = forms.CharField(max_length=100)
+    subject = forms.CharField(max_length=100, required=False)
     value = forms.IntegerField(required=False)
     reason = forms.CharField(
         max_length=500,
         error_messages={"required": "A reason is required: it is written into the log."},
     )
 
+    def clean(self) -> None:
+        """Every command is about something, but for a comparison of all there is."""
+        told = self.cleaned_data
+        if not told.get("subject") and told.get("command") != "reconcile":
+            self.add_error("subject", forms.Field.default_error_messages["required"])
+
     def arguments(self) -> dict[str, Any]:
         """The command's arguments, by the names the session knows them under."""
         told = self.cleaned_data
+        if told["command"] == "reconcile":
+            return {}
         if told["command"] == "limit":
             return {"name": told["subject"], "value": told["value"]}
-        names = {"rearm": "breaker", "approve": "request"}
+        names = {"rearm": "breaker", "approve": "request", "accept": "reconciliation"}
         return {names.get(told["command"], "strategy"): told["subject"]}
 
 
@@ -94,14 +105,21 @@ def in_force(request: HttpRequest) -> HttpResponse:
 @require_safe
 @role_required()
 def reconciliation(request: HttpRequest) -> HttpResponse:
-    """The comparisons of book and broker in a day, differences side by side."""
+    """The comparisons of book and broker in a day, differences side by side, and how it stands."""
     filters = RiskFilters(request.GET.get("session", ""), request.GET.get("day", ""))
     differing = request.GET.get("only") == "differences"
     try:
         page = reconciliation_page(filters, differing=differing)
     except UnknownEventError:
         raise Http404 from None
-    context = {"tab": "reconciliation", "page": page, "differing": differing}
+    roles = roles_of(request.user)
+    context = {
+        "tab": "reconciliation",
+        "page": page,
+        "differing": differing,
+        "may_tell": Role.OPERATOR in roles and page.goes_on,
+        "may_approve": bool(roles & {Role.OPERATOR, Role.COMPLIANCE}) and page.goes_on,
+    }
     return _rendered(request, "trading/risk_reconciliation.html", context)
 
 
@@ -111,11 +129,13 @@ def tell(request: HttpRequest) -> HttpResponse:
     """Put a command into a session's spool; the session answers in its log. Compliance approves
     what others ask for and asks for nothing.
     """
-    form = TellForm(request.POST)
+    form, home = TellForm(request.POST), "trading:risk"
+    if request.POST.get("back") == "reconciliation":
+        home = "trading:risk-reconciliation"
     if not form.is_valid():
         name, errors = next(iter(form.errors.items()))
         messages.error(request, errors[0] if name == "reason" else f"{name}: {errors[0]}")
-        return redirect("trading:risk")
+        return redirect(home)
     told = form.cleaned_data
     if told["command"] != "approve" and Role.OPERATOR not in roles_of(request.user):
         raise PermissionDenied
@@ -131,11 +151,10 @@ def tell(request: HttpRequest) -> HttpResponse:
         )
     except (LogError, SpoolError) as error:
         messages.error(request, f"Not told: {error}.")
-        return redirect("trading:risk")
-    messages.success(
-        request, f"{told['session']} is told: {told['command']} {told['subject']}. Its log answers."
-    )
-    return redirect(f"{reverse('trading:risk')}?{urlencode({'session': told['session']})}")
+        return redirect(home)
+    what = f"{told['command']} {told['subject']}".rstrip()
+    messages.success(request, f"{told['session']} is told: {what}. Its log answers.")
+    return redirect(f"{reverse(home)}?{urlencode({'session': told['session']})}")
 
 
 def _instant(text: str, problems: list[str]) -> int | None:

@@ -246,7 +246,7 @@ def answers(events: Sequence[Event]) -> list[tuple[str, int]]:
     [
         ("ok", [("DAY_OPENED", 0)]),
         ("mute", [("DAY_OPENED", 0), ("DOUBT", 0)]),
-        ("lost", [("DAY_OPENED", 0), ("DOUBT", 2)]),
+        ("lost", [("DAY_OPENED", 0), ("DOUBT", 0)]),
         ("stranger", [("DAY_OPENED", 0), ("DOUBT", 0)]),
     ],
 )
@@ -256,6 +256,66 @@ def test_a_broker_is_reconciled_as_the_day_opens_and_on_doubt(
     exchanges.append(Exchange(tmp_path, way))
     events = exchanges[0].desk(tmp_path, FEED).run()
     assert list(dict.fromkeys(answers(events)))[: len(expected)] == expected
+
+
+def test_an_order_that_never_came_in_ends_and_is_not_sent_again(
+    tmp_path: Path, exchanges: list[Exchange]
+) -> None:
+    exchanges.append(Exchange(tmp_path, "lost"))
+    events = exchanges[0].desk(tmp_path, FEED).run()
+    submitted = [each for each in events if each.kind == "order.submitted"]
+    reports = [each for each in events if each.kind == "broker.report"]
+    by_seq = {each.seq: each for each in events}
+    assert reports
+    for report in reports:
+        (sent,) = [by_seq[seq] for seq in report.cause]
+        assert (sent.kind, sent.data["order"]) == ("order.submitted", report.data["order"])
+        assert (report.data["status"], report.data["reason_code"]) == ("REJECTED", "NEVER_CAME_IN")
+        assert report.data["reason"] == "socket does not know it"
+    ended = [each.data["order"] for each in reports]
+    assert sorted(ended) == sorted(each.data["order"] for each in submitted)
+    assert [each.data["state"] for each in events if each.kind == "position.changed"][
+        -1
+    ] == "ARCHIVE"
+
+
+def test_one_that_comes_in_after_all_is_set_aside_and_lets_nothing_in(
+    tmp_path: Path, exchanges: list[Exchange]
+) -> None:
+    exchanges.append(Exchange(tmp_path, "tardy", "tardy", "ok"))
+    events = exchanges[0].desk(tmp_path, FEED).run()
+    first = [each for each in events if each.kind == "order.submitted"][:2]
+    aside = [each.data for each in events if each.kind == "report.set_aside"]
+    filled = {each["order"]: each for each in aside if each["quantity"]}
+    assert set(filled) == {each.data["order"] for each in first}
+    verdicts = {(each["verdict"], each["blocks"]) for each in filled.values()}
+    assert verdicts == {("AFTER_END", True)}
+    last = [each.data for each in events if each.kind == "book.reconciled"][-1]
+    assert (last["why"], last["differences"], last["blocks"]) == ("DOUBT", 2, True)
+
+
+def test_a_cancellation_that_is_lost_is_sent_again(
+    tmp_path: Path, exchanges: list[Exchange]
+) -> None:
+    exchanges.append(Exchange(tmp_path, "deaf", "rest"))
+    events = exchanges[0].desk(tmp_path, FEED, {look_at(8): [tell(1, "kill")]}).run()
+    cancels = [
+        (each.data["order"], each.data["attempt"])
+        for each in events
+        if each.kind == "order.submitted" and each.data["purpose"] == "cancel"
+    ]
+    entries = [
+        each.data["order"]
+        for each in events
+        if each.kind == "order.submitted" and each.data["purpose"] == "entry"
+    ]
+    assert sorted(cancels) == sorted([(entries[0], 1), (entries[1], 1), (entries[0], 2)])
+    over = [
+        each.data["order"]
+        for each in events
+        if each.kind == "broker.report" and each.data["status"] == "CANCELLED"
+    ]
+    assert sorted(over) == sorted(entries)
 
 
 def test_after_a_stop_between_order_and_fill_the_broker_is_reconciled(

@@ -12,6 +12,8 @@ one for all later orders:
     reversed  as partial, the news in the wrong order, all at once
     mute      taken, but the request is never answered
     lost      never comes in, and the request is not answered
+    tardy     as lost, but it comes in after all at the twenty-fifth asking, and is filled as ok
+    deaf      acknowledged and never filled; the first cancellation is lost
     stranger  as ok, with news of an order that nobody sent
 
 One JSON object a line each way; `id` of a request is in its answer.
@@ -23,9 +25,12 @@ import json
 import socketserver
 import sys
 import threading
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+
+TARDY_ASKINGS = 25  # of the session; it asks each minute from the open on
 
 
 @dataclass
@@ -52,12 +57,20 @@ class Book:
         self.ways, self.orders = ways, dict[str, Kept]()
         self.positions: dict[str, int] = {}
         self.arrivals = 0
+        self.asked_after: list[str] = []
+        self.under_way: list[dict[str, Any]] = []  # orders that come in later
+        self.askings = 0
 
     def submit(self, asked: dict[str, Any]) -> dict[str, Any] | None:
         way = self.ways[min(self.arrivals, len(self.ways) - 1)]
         self.arrivals += 1
-        if way == "lost":
+        if way == "tardy":
+            self.under_way.append(asked)
+        if way in {"lost", "tardy"}:
             return None
+        return self._taken_in(asked, way)
+
+    def _taken_in(self, asked: dict[str, Any], way: str) -> dict[str, Any] | None:
         if asked["order"] in self.orders:
             raise SystemExit(f"{asked['order']} was sent twice")
         kept = self.orders[asked["order"]] = Kept(way, asked)
@@ -70,8 +83,11 @@ class Book:
             return None
         return {"news": [] if way in {"late", "reversed"} else self._untold(kept)}
 
-    def cancel(self, asked: dict[str, Any]) -> dict[str, Any]:
+    def cancel(self, asked: dict[str, Any]) -> dict[str, Any] | None:
         kept = self.orders.get(asked["order"])
+        if kept is not None and kept.way == "deaf":
+            kept.way = "rest"
+            return None
         if kept is not None and kept.state == "OPEN":
             kept.state = "CANCELLED"
             self._tell(kept, "CANCELLED", reason="cancelled on request")
@@ -79,12 +95,16 @@ class Book:
 
     def news(self, asked: dict[str, Any]) -> dict[str, Any]:
         del asked
+        self.askings += 1
+        while self.under_way and self.askings >= TARDY_ASKINGS:
+            self._taken_in(self.under_way.pop(0), "ok")
         found: list[dict[str, Any]] = []
         for kept in self.orders.values():
             found += self._asked(kept)
         return {"news": found}
 
     def order(self, asked: dict[str, Any]) -> dict[str, Any]:
+        self.asked_after.append(asked["order"])
         kept = self.orders.get(asked["order"])
         return {"news": None if kept is None else kept.news}
 
@@ -103,9 +123,26 @@ class Book:
         self.positions[asked["contract"]] = held + asked["units"]
         return {}
 
+    def repeat(self, asked: dict[str, Any]) -> dict[str, Any]:
+        """Say at the next asking all that was ever said once more."""
+        del asked
+        for kept in self.orders.values():
+            kept.said = 0
+        return {}
+
+    def everything(self, asked: dict[str, Any]) -> dict[str, Any]:
+        """Every order that came in with its news, the positions, and which orders somebody asked
+        after.
+        """
+        del asked
+        orders = [
+            {**kept.asked, "state": kept.state, "news": kept.news} for kept in self.orders.values()
+        ]
+        return {"all": orders, "positions": self.positions, "asked_after": self.asked_after}
+
     def _asked(self, kept: Kept) -> list[dict[str, Any]]:
         kept.askings += 1
-        if kept.state == "OPEN" and kept.way not in {"rest", "late"}:
+        if kept.state == "OPEN" and kept.way not in {"rest", "late", "deaf"}:
             self._fill(kept, kept.left if kept.way in {"ok", "twice", "mute", "stranger"} else 0)
         if kept.way == "late":
             if kept.askings < 2:
@@ -152,12 +189,15 @@ def serve(port_file: Path, ways: list[str]) -> None:
 
     class Handler(socketserver.StreamRequestHandler):
         def handle(self) -> None:
-            for line in self.rfile:
-                request = json.loads(line)
-                with lock:
-                    answer = getattr(book, request["do"])(request)
-                if answer is not None:
-                    self.wfile.write(json.dumps({"id": request["id"], **answer}).encode() + b"\n")
+            with suppress(ConnectionError):  # who asked is dead
+                for line in self.rfile:
+                    self._answer(json.loads(line))
+
+        def _answer(self, request: dict[str, Any]) -> None:
+            with lock:
+                answer = getattr(book, request["do"])(request)
+            if answer is not None:
+                self.wfile.write(json.dumps({"id": request["id"], **answer}).encode() + b"\n")
 
     class Server(socketserver.ThreadingTCPServer):
         daemon_threads = True

@@ -81,7 +81,7 @@ class SocketBroker:
     async def reports(self, moment: Moment) -> list[Report]:
         try:
             return self._reports(await self._ask("news"), at=moment.at)
-        except TimeoutError:
+        except (TimeoutError, OSError):  # it says nothing now
             return []
 
     async def look_up(self, order: str, *, at: int) -> list[Report] | None:
