@@ -41,6 +41,11 @@ def signed_rupees(paise: int | None) -> str:
     return f"▲ +{rupees(paise)}" if paise > 0 else f"▼ {rupees(paise)}"
 
 
+def taken(paise: int | None) -> str:
+    """Return what a step takes off a profit, with the sign it changes it by: 1250 gives −12.50."""
+    return rupees(None if paise is None else -paise)
+
+
 def count(value: int | None) -> str:
     """Return a whole number, grouped."""
     return NO_DATA if value is None else decimal_text(Decimal(value), 0)

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from journal.figures import NO_DATA, count, ist_text, rupees, signed_rupees
+from journal.figures import NO_DATA, count, ist_text, rupees, signed_rupees, taken
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -49,10 +49,10 @@ def waterfall_rows(waterfall: Data) -> list[Row]:
     unpriced = f"{count(fills)} fill{'' if fills == 1 else 's'} at their own price" if fills else ""
     return [
         Row("Expected", signed_rupees(waterfall.get("expected_paise"))),
-        Row("Slippage", _taken(waterfall.get("slippage_paise")), unpriced),
+        Row("Slippage", taken(waterfall.get("slippage_paise")), unpriced),
         Row("Gross", signed_rupees(waterfall.get("gross_paise")), is_sum=True),
         *_fee_rows(waterfall.get("fees")),
-        Row("Funding", _taken(waterfall.get("funding_paise"))),
+        Row("Funding", taken(waterfall.get("funding_paise"))),
         Row("Net", signed_rupees(waterfall.get("net_paise")), is_sum=True),
     ]
 
@@ -63,13 +63,8 @@ def _fee_rows(fees: Data | None) -> Iterator[Row]:
         return
     for name, label in FEE_NAMES.items():
         if name in fees:
-            yield Row(label, _taken(fees[name]))
-    yield Row("Charges", _taken(fees["total"]), is_sum=True)
-
-
-def _taken(paise: int | None) -> str:
-    """Return what a step takes off, with the sign it changes the profit by."""
-    return rupees(None if paise is None else -paise)
+            yield Row(label, taken(fees[name]))
+    yield Row("Charges", taken(fees["total"]), is_sum=True)
 
 
 def money_rows(state: Data) -> list[Row]:
@@ -122,7 +117,7 @@ def portfolio_lines(portfolio: PortfolioState) -> list[str]:
     ]
 
 
-def _unfunded(nights: int) -> list[str]:
+def _unfunded(nights: int | None) -> list[str]:
     if not nights:
         return []
     return [f"{count(nights)} night{'' if nights == 1 else 's'} without funding: no margin known"]

@@ -18,16 +18,30 @@ import psycopg
 
 from journal.log.session import sessions_directory
 from journal.spool import Command, write_command
-from tests.market_factory import DAYS, SPOOL_KEY, Rig, factory_configuration
+from tests.market_factory import (
+    DAYS,
+    FORWARD_PAISE,
+    SPOOL_KEY,
+    STEP_PAISE,
+    Rig,
+    chain_frame,
+    day_frames,
+    factory_configuration,
+)
 from trading.engine.runner import Stopped
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from datetime import date
+
+    from trading.market.frames import MarketFrame
 
 TOLD = "told"
 TOLD_NUMBER = 500_000
 GOVERNED = "governed"
 GOVERNED_NUMBER = 499_000
+MARRED = "marred"
+MARRED_NUMBER = 498_000
 
 
 def told_log() -> Path:
@@ -56,6 +70,42 @@ def governed_log() -> Path:
     return _log_of(rig, GOVERNED_NUMBER)
 
 
+def marred_log() -> Path:
+    """Return the directory of session `marred`, likewise."""
+    rig = Rig(
+        var_dir=Path(os.environ["VAR_DIR"]),
+        session=MARRED,
+        days=DAYS,
+        frames_of=_marred_frames,
+        configuration=factory_configuration(
+            costs={"profile": "ZERODHA"}, broker={"slippage_ticks": 1}
+        ),
+    )
+    return _log_of(rig, MARRED_NUMBER)
+
+
+def _marred_frames(day: date) -> list[MarketFrame]:
+    """A whole first day; on the second NIFTY's middle strikes are quoted by nobody from its 17th
+    minute on, while a trade holds them.
+    """
+    frames = day_frames(day)
+    if day == DAYS[0]:
+        return frames
+    step = STEP_PAISE["NIFTY"]
+    middle = round(FORWARD_PAISE["NIFTY"] / step) * step
+    first = [frame for frame in frames if frame.underlying == "NIFTY"][_HIDDEN_FROM:]
+    hidden = {
+        frame.available_at: chain_frame(
+            "NIFTY", frame.available_at, 0.12, hidden_strikes=(middle - step, middle, middle + step)
+        )
+        for frame in first
+    }
+    return [
+        hidden.get(frame.available_at, frame) if frame.underlying == "NIFTY" else frame
+        for frame in frames
+    ]
+
+
 def _tell(number: int, command: str, actor: str = "asha", **arguments: object) -> Command:
     return Command(
         id=f"00000000-0000-4000-8000-{number:012}",
@@ -78,6 +128,7 @@ _GOVERNING = {
     42: [_tell(7, "reconcile")],
 }
 _STOPS_AT = 160
+_HIDDEN_FROM = 16  # minute of the marred day, counted from its first frame
 
 
 def _log_of(rig: Rig, number: int) -> Path:
@@ -114,6 +165,16 @@ def governed_in_store() -> Iterator[str]:
     governed_log()
     with _in_store(GOVERNED, GOVERNED_NUMBER):
         yield GOVERNED
+
+
+@contextmanager
+def marred_in_store() -> Iterator[str]:
+    """The same of session `marred`: two days with charges, every fill MODELLED, and on the second
+    a trade whose quotes are gone.
+    """
+    marred_log()
+    with _in_store(MARRED, MARRED_NUMBER):
+        yield MARRED
 
 
 @contextmanager

@@ -15,6 +15,7 @@ urlpatterns = [
     path("why/<slug:session>/<int:seq>/", views.why, name="why"),
     path("risk/", risk_views.risk, name="risk"),
     path("risk/in-force/", risk_views.in_force, name="risk-in-force"),
+    path("risk/portfolio/", risk_views.portfolio, name="risk-portfolio"),
     path("risk/reconciliation/", risk_views.reconciliation, name="risk-reconciliation"),
     path("risk/tell/", risk_views.tell, name="risk-tell"),
     path("market/", market_views.held, name="market"),

@@ -20,6 +20,7 @@ register = template.Library()
 for function in (
     figures.rupees,
     figures.signed_rupees,
+    figures.taken,
     figures.count,
     figures.significant,
     figures.measure,

@@ -44,6 +44,7 @@ EXPECTED: dict[str, tuple[int, ...]] = {
     "why/<slug:session>/<int:seq>/": LOOK,
     "risk/": LOOK,
     "risk/in-force/": LOOK,
+    "risk/portfolio/": LOOK,
     "risk/reconciliation/": LOOK,
     "risk/tell/": POST_ONLY,
     "surface/": LOOK,

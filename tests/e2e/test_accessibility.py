@@ -51,6 +51,8 @@ def addresses(told: str) -> list[str]:
         f"/journal/{told}/files/",
         "/risk/",
         f"/risk/in-force/?session={told}",
+        f"/risk/portfolio/?session={told}",
+        f"/risk/portfolio/?session={told}&at=2026-02-26T10:01",
         f"/risk/reconciliation/?session={told}",
         "/surface/",
         "/replay/",

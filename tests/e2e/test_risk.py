@@ -111,6 +111,54 @@ def test_what_was_in_force_at_an_instant(enter: Enter, governed: Path, viewer: U
     assert_clean_at_every_width(page)
 
 
+def test_the_portfolio_goes_from_gross_to_net_at_an_instant(
+    enter: Enter, governed: Path, viewer: User
+) -> None:
+    # 1. From the tab, the end of the session: what is there goes from expected to net.
+    page = enter(viewer)
+    page.goto(f"/risk/?session={GOVERNED}")
+    page.get_by_role("link", name="Portfolio").click()
+    steps = page.get_by_role("region", name="From gross to net")
+    expect(steps.get_by_role("row", name=re.compile("^Net [▲▼]"))).to_be_visible()
+
+    # 2. Before the first trade nothing was made, and nothing is drawn.
+    page.get_by_label("At, IST").fill("2026-02-26T09:20:00")
+    page.get_by_label("At, IST").blur()
+    page.wait_for_url(re.compile("at=2026-02-26T09"))
+    expect(page.get_by_text("No trade of this session had been made by then.")).to_be_visible()
+    expect(steps.locator("rect")).to_have_count(0)
+
+    # 3. At 09:27 a straddle is held: its loss is drawn on one scale, each bar as wide as its figure
+    # says, and slippage ends where gross begins.
+    page.get_by_label("At, IST").fill("2026-02-26T09:27:00")
+    page.get_by_label("At, IST").blur()
+    page.wait_for_url(re.compile("at=2026-02-26T09%3A27"))
+    expect(steps.get_by_role("row", name="Gross ▼ −91.00")).to_be_visible()
+    expect(steps.get_by_role("row", name="Net ▼ −163.74")).to_be_visible()
+    gross, charges, net = (
+        steps.get_by_role("row", name=re.compile(f"^{name} ")).locator("rect").bounding_box()
+        for name in ("Gross", "Charges", "Net")
+    )
+    assert gross
+    assert charges
+    assert net
+    assert abs(gross["width"] / net["width"] - 9_100 / 16_374) < 0.01
+    assert abs(charges["width"] / net["width"] - 7_274 / 16_374) < 0.01
+    assert abs(charges["x"] + charges["width"] - gross["x"]) < 1
+    assert abs(charges["x"] - net["x"]) < 1
+
+    # 4. One trade's own steps, then why it stands so.
+    trades = page.get_by_role("region", name="Trades")
+    trades.get_by_role("link", name=re.compile(f"^{GOVERNED}")).first.click()
+    page.wait_for_url(re.compile(f"trade={GOVERNED}"))
+    expect(page.get_by_role("heading", name=f"From gross to net: {GOVERNED}")).to_be_visible()
+    expect(steps.get_by_role("row", name=re.compile("^Funding"))).to_have_count(0)
+    assert_clean_at_every_width(page)
+    trades.locator("a[href^='/why/']").first.click()
+    page.wait_for_url(re.compile(f"/why/{GOVERNED}/"))
+    expect(page.get_by_text("POSITION").first).to_be_visible()
+
+
 @pytest.mark.parametrize("size", [(1440, 900), (1024, 768), (390, 844)])
 def test_open_forms_are_clean_and_fit(
     enter: Enter, governed: Path, operator: User, size: tuple[int, int]
@@ -123,7 +171,7 @@ def test_open_forms_are_clean_and_fit(
     assert_clean_at_every_width(page)
     pictures = os.environ.get("BRAHMASTRA_PICTURES")
     if pictures:
-        for address, name in (("", "risk"), ("in-force/", "in-force")):
+        for address, name in (("", "risk"), ("in-force/", "in-force"), ("portfolio/", "portfolio")):
             page.goto(f"/risk/{address}?session={GOVERNED}")
             page.set_viewport_size({"width": size[0], "height": size[1]})
             page.screenshot(path=f"{pictures}/{name}-{size[0]}.png")

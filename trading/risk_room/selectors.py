@@ -5,15 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-import orjson
-from django.db import connection
-
 from journal.events import public_id
-from journal.log.session import ID_STRIDE
-from journal.selectors import UnknownEventError
 from trading.risk.limits import FIXED, Limits
 from trading.risk_room.gate_lanes import Lane, Minute, lanes
 from trading.risk_room.in_force import KnownGroup, known_groups, unconfirmed
+from trading.risk_room.store import ids_of, is_synthetic, one_of, rows, session_numbers
 from trading.risk_room.switches import (
     CHANGE_KINDS,
     Change,
@@ -108,14 +104,14 @@ def risk_page(filters: RiskFilters) -> RiskPage:
 
     Raises UnknownEventError for a session or a day that the store does not have.
     """
-    sessions = _sessions()
-    session = _one_of(filters.session, tuple(sessions))
+    sessions = session_numbers()
+    session = one_of(filters.session, tuple(sessions))
     if not session:
         return RiskPage("", tuple(sessions))
     number = sessions[session]
     days = _days(number)
     dates = tuple(day.date for day in reversed(days))
-    chosen = _one_of(filters.day, dates)
+    chosen = one_of(filters.day, dates)
     if not chosen:
         return RiskPage(session, tuple(sessions))
     day = next(day for day in days if day.date == chosen)
@@ -142,7 +138,7 @@ def risk_page(filters: RiskFilters) -> RiskPage:
         snapshot_seq=snapshot[0] if snapshot else None,
         blocks=_blocks(day),
         limit_names=tuple(name for name in Limits.__struct_fields__ if name not in FIXED),
-        synthetic=_is_synthetic(day),
+        synthetic=is_synthetic(day.first_id, day.after_id),
     )
 
 
@@ -163,8 +159,8 @@ def in_force_page(*, session: str, at_us: int | None) -> InForcePage:
     """Return the figures a session knew at an instant (None: at the end of what it has): five
     queries. Raises UnknownEventError for a session that the store does not have.
     """
-    sessions = _sessions()
-    session = _one_of(session, tuple(sessions))
+    sessions = session_numbers()
+    session = one_of(session, tuple(sessions))
     if not session:
         return InForcePage("", tuple(sessions))
     number = sessions[session]
@@ -183,7 +179,7 @@ def in_force_page(*, session: str, at_us: int | None) -> InForcePage:
         day=day,
         groups=groups,
         unconfirmed=unconfirmed(groups),
-        synthetic=_is_synthetic(day),
+        synthetic=is_synthetic(day.first_id, day.after_id),
     )
 
 
@@ -242,27 +238,27 @@ def reconciliation_page(filters: RiskFilters, *, differing: bool) -> Reconciliat
 
     Raises UnknownEventError for a session or a day that the store does not have.
     """
-    sessions = _sessions()
-    session = _one_of(filters.session, tuple(sessions))
+    sessions = session_numbers()
+    session = one_of(filters.session, tuple(sessions))
     days = _days(sessions[session]) if session else []
     dates = tuple(day.date for day in reversed(days))
-    chosen = _one_of(filters.day, dates)
+    chosen = one_of(filters.day, dates)
     if not chosen:
         return ReconciliationPage(session, tuple(sessions))
     day, number = next(day for day in days if day.date == chosen), sessions[session]
     parameters = {**_ids(day), "differing": differing, "limit": RECONCILIATIONS_SHOWN}
-    until = {**_range(number), "after": day.after_id}
-    standing = next((Compared(*row) for row in _rows(_STANDING, until)), None)
+    until = {**ids_of(number), "after": day.after_id}
+    standing = next((Compared(*row) for row in rows(_STANDING, until)), None)
     return ReconciliationPage(
         session=session,
         sessions=tuple(sessions),
         days=dates,
         day=day,
-        found=tuple(Compared(*row) for row in _rows(_COMPARED, parameters)),
+        found=tuple(Compared(*row) for row in rows(_COMPARED, parameters)),
         standing=standing,
         waiting=acceptances_of(_changes(number, day.after_id), _open_id(session, standing)),
         finished=_is_finished(number),
-        synthetic=_is_synthetic(day),
+        synthetic=is_synthetic(day.first_id, day.after_id),
     )
 
 
@@ -272,25 +268,13 @@ def _open_id(session: str, standing: Compared | None) -> str:
     return public_id(session, standing.seq)
 
 
-def _one_of(wanted: str, known: tuple[str, ...]) -> str:
-    """The one that is wanted, the first without a wish; UnknownEventError for another."""
-    if wanted and wanted not in known:
-        raise UnknownEventError(wanted)
-    return wanted or next(iter(known), "")
-
-
-def _sessions() -> dict[str, int]:
-    """Numbers by name, the newest session first."""
-    return dict(_rows("SELECT name, number FROM audit.session ORDER BY number DESC", {}))
-
-
 def _days(number: int) -> list[Day]:
-    found = _rows(
+    found = rows(
         "SELECT id, seq, ts, payload->'data' FROM audit.event "
         "WHERE kind = 'day.opened' AND id >= %(first)s AND id < %(after)s ORDER BY id",
-        _range(number),
+        ids_of(number),
     )
-    ends = [row[0] for row in found[1:]] + [_range(number)["after"]]
+    ends = [row[0] for row in found[1:]] + [ids_of(number)["after"]]
     return [
         Day(data["date"], seq, ts, id_, end, data)
         for (id_, seq, ts, data), end in zip(found, ends, strict=True)
@@ -301,16 +285,16 @@ def _changes(number: int, after_id: int) -> list[Change]:
     """What changed in a session before a store id, in the order of the log."""
     return [
         Change(*row)
-        for row in _rows(
+        for row in rows(
             "SELECT seq, ts, kind, payload->'data' FROM audit.event "
             "WHERE kind = ANY(%(kinds)s) AND id >= %(first)s AND id < %(after)s ORDER BY id",
-            {**_range(number), "after": after_id, "kinds": list(CHANGE_KINDS)},
+            {**ids_of(number), "after": after_id, "kinds": list(CHANGE_KINDS)},
         )
     ]
 
 
 def _last_snapshot(day: Day) -> tuple[int, int, dict[str, Any]] | None:
-    found = _rows(
+    found = rows(
         "SELECT seq, ts, payload->'data' FROM audit.event WHERE kind = 'portfolio.snapshot' "
         "AND id >= %(first)s AND id < %(after)s ORDER BY id DESC LIMIT 1",
         _ids(day),
@@ -322,7 +306,7 @@ def _minutes(day: Day) -> list[Minute]:
     """The worst verdict of each gate at each snapshot of a day."""
     return [
         Minute(number, ts, _VERDICTS[worst])
-        for number, ts, worst in _rows(_MINUTES, _ids(day) | {"verdicts": list(_VERDICTS)})
+        for number, ts, worst in rows(_MINUTES, _ids(day) | {"verdicts": list(_VERDICTS)})
     ]
 
 
@@ -338,7 +322,7 @@ def _blocks(day: Day) -> tuple[Blocks, ...]:
             what=f"{data['strategy']} {data['underlying']} {data['action']}",
             reason=str(gate.get("reason") or ""),
         )
-        for number, times, entries, seq, ts, data in _rows(_BLOCKS, _ids(day))
+        for number, times, entries, seq, ts, data in rows(_BLOCKS, _ids(day))
         for gate in [_gate(data, number)]
     )
 
@@ -353,42 +337,16 @@ def _gate(decision: dict[str, Any], number: int) -> dict[str, Any]:
 
 def _is_finished(number: int) -> bool:
     return bool(
-        _rows(
+        rows(
             "SELECT 1 FROM audit.event WHERE kind = 'session.closed' "
             "AND id >= %(first)s AND id < %(after)s LIMIT 1",
-            _range(number),
+            ids_of(number),
         )
     )
 
 
-def _is_synthetic(day: Day) -> bool:
-    """Whether what the day's first features were made of was generated."""
-    found = _rows(
-        "SELECT (payload->'data'->>'synthetic')::boolean FROM audit.event "
-        "WHERE kind = 'features.computed' AND id >= %(first)s AND id < %(after)s "
-        "ORDER BY id LIMIT 1",
-        _ids(day),
-    )
-    return bool(found and found[0][0])
-
-
-def _range(number: int) -> dict[str, Any]:
-    return {"first": number * ID_STRIDE, "after": (number + 1) * ID_STRIDE}
-
-
 def _ids(day: Day) -> dict[str, Any]:
     return {"first": day.first_id, "after": day.after_id}
-
-
-def _rows(sql: str, parameters: dict[str, Any]) -> list[Any]:
-    with connection.cursor() as cursor:
-        cursor.execute(sql, parameters)
-        return [tuple(_json(value) for value in row) for row in cursor]
-
-
-def _json(value: Any) -> Any:
-    """Return a jsonb column: Django hands it over as text from a plain cursor."""
-    return orjson.loads(value) if isinstance(value, str) and value.startswith("{") else value
 
 
 _COMPARED = """

@@ -1,4 +1,4 @@
-"""The risk page, the figures in force at an instant, and what is told to a session from them."""
+"""The risk page, figures in force and portfolio at an instant, and what is told to a session."""
 
 from __future__ import annotations
 
@@ -22,6 +22,7 @@ from journal.log.errors import LogError
 from journal.selectors import UnknownEventError
 from journal.services import session_tell
 from journal.spool import SpoolError
+from trading.risk_room.portfolio_selectors import portfolio_page
 from trading.risk_room.selectors import (
     RiskFilters,
     in_force_page,
@@ -100,6 +101,21 @@ def in_force(request: HttpRequest) -> HttpResponse:
         raise Http404 from None
     context = {"tab": "in-force", "page": page, "problems": problems}
     return _rendered(request, "trading/risk_in_force.html", context)
+
+
+@require_safe
+@role_required()
+def portfolio(request: HttpRequest) -> HttpResponse:
+    """The portfolio of a session at an instant: what it holds, and its profit from gross to net."""
+    problems: list[str] = []
+    at_us = _instant(request.GET.get("at", "").strip(), problems)
+    asked = {name: request.GET.get(name, "") for name in ("session", "trade")}
+    try:
+        page = portfolio_page(session=asked["session"], at_us=at_us, trade=asked["trade"])
+    except UnknownEventError:
+        raise Http404 from None
+    context = {"tab": "portfolio", "page": page, "problems": problems}
+    return _rendered(request, "trading/risk_portfolio.html", context)
 
 
 @require_safe

@@ -1,4 +1,6 @@
-"""How figures of limits are said, each in the unit its name ends in. Pure."""
+"""How figures of limits are said, each in the unit its name ends in, and why a figure of a
+portfolio is missing. Pure.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +9,14 @@ from decimal import Decimal
 from journal.figures import count, decimal_text, rupees, span
 
 _PER_CENT = 10_000  # parts per million
+_REASONS = {
+    "NO_QUOTE": "a quote it would be closed at is missing",
+    "NO_FORWARD": "no forward of an expiry is known",
+    "NO_VOLATILITY": "no volatility gives a contract's price",
+    "NO_INDEX": "no level of the index is known, or no volatility at the money",
+    "NO_RULES": "no margin rules of the day are on record",
+    "EXPIRED": "a contract has expired and is not settled",
+}
 _SUFFIXES = ("_ist_seconds", "_paise", "_ppm", "_us")
 
 
@@ -30,3 +40,9 @@ def limit_text(name: str, figure: int) -> str:
         share = (Decimal(figure) / _PER_CENT).normalize()
         return f"{decimal_text(share, max(0, -int(share.as_tuple().exponent)))} %"
     return span(figure) if name.endswith("_us") else count(figure)
+
+
+def reason_text(code: str) -> str:
+    """Return why a figure of a portfolio is missing, in words after its code."""
+    words = _REASONS.get(code)
+    return f"{code}: {words}" if words else code
