@@ -91,7 +91,8 @@ EXCLUDED: dict[str, str] = {
         f"trading.engine.outbox:Outbox.{name}": _RUNNER
         for name in (
             *("note", "take_up", "take_unsettled"),
-            *("_room", "_next", "_let_out", "_answered", "_ask_after"),
+            *("_attempt", "_room", "_next", "_let_out", "_answered"),
+            *("_ask_after", "_not_known", "_cancel_again"),
         )
     },
     "trading.engine.outbox:Outbox._remember": _RUNNER,
