@@ -210,7 +210,9 @@ def _accepted(data: Data) -> str:
 def _position(data: Data) -> str:
     before, now = data.get("before"), data.get("state")
     told = f"{now}" if before in (None, now) else f"{before} → {now}"
-    return f"{told}{_because(data)}, {signed_rupees(data.get('gross_paise'))} gross"
+    told += f"{_because(data)}, {signed_rupees(data.get('gross_paise'))} gross"
+    net = data.get("net_paise")
+    return told if net is None else f"{told}, {signed_rupees(net)} net"
 
 
 def _settlement(data: Data) -> str:

@@ -72,6 +72,7 @@ class SignalRow:
     trade: str
     state: str
     gross_paise: int | None
+    net_paise: int | None  # None also where costs are GROSS
     costs: Any
     synthetic: bool
 
@@ -211,6 +212,7 @@ def _signal_row(
         trade=f"{session}.{gate_seq}" if trade else "",
         state=trade["state"] if trade else "",
         gross_paise=trade["gross_paise"] if trade else None,
+        net_paise=trade.get("net_paise") if trade else None,
         costs=trade["costs"] if trade else None,
         synthetic=bool(signal.get("synthetic")),
     )

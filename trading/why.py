@@ -582,7 +582,9 @@ def _tell_position(event: StoredEvent) -> tuple[_Telling, ...]:
         headline += f": {data['reason']}"
     done = state == "ARCHIVE"
     if done:
+        net = data.get("net_paise")
         headline += f", {signed_rupees(gross)}"
+        headline += "" if net is None else f" gross, {signed_rupees(net)} net"
     rows = tuple(
         (
             Cell(f"{leg.get('side')} {contract_text(leg.get('contract'))}"),

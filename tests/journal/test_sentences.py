@@ -163,6 +163,17 @@ CONTRACT = {"underlying": "NIFTY", "expiry": "2026-03-02", "strike_paise": 25300
             "OPEN → HOLD: FILLED, ▼ −186.00 gross",
         ),
         (
+            "position.changed",
+            {
+                "before": "EXIT",
+                "state": "ARCHIVE",
+                "reason": "TIME",
+                "gross_paise": 18600,
+                "net_paise": -400,
+            },
+            "EXIT → ARCHIVE: TIME, ▲ +186.00 gross, ▼ −4.00 net",
+        ),
+        (
             "portfolio.snapshot",
             {"realised_paise": 0, "unrealised_paise": 5, "positions": [{}], "killed": True},
             "realised 0.00, unrealised ▲ +0.05, 1 position, STOPPED",
