@@ -31,6 +31,7 @@ class DayCalendar(Shape, frozen=True):
     midnight_us: 00:00 IST of the day, µs UTC.
     open_us: first moment of trading, µs UTC.
     close_us: last moment of trading, µs UTC.
+    expiring_close_us: when contracts that expire on the day stop trading, µs UTC; never later.
     status: how sure the figure is, in the calendar's own words (`CONFIRMED`).
     source: where the figure comes from.
     halts_from_paise: the previous close of NIFTY from which the day's feed counts market-wide
@@ -40,6 +41,7 @@ class DayCalendar(Shape, frozen=True):
     midnight_us: int
     open_us: int
     close_us: int
+    expiring_close_us: int
     status: Text
     source: str
     halts_from_paise: Positive | None = None

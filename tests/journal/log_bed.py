@@ -144,6 +144,7 @@ def day_opened(session: str, seq: int, date: str = "2025-08-29", **data: Any) ->
             "midnight_us": OPEN_US - 9 * 3_600_000_000,
             "open_us": OPEN_US,
             "close_us": OPEN_US + 6 * 3_600_000_000,
+            "expiring_close_us": OPEN_US + 6 * 3_600_000_000,
             "status": "CONFIRMED",
             "source": "test",
         },

@@ -152,17 +152,24 @@ class Known:
     seconds: dict[str, float]
 
     def tests_of(self, mutant: Mutant) -> list[str]:
-        """The tests of its function, the quickest first, then those of the rest of its module."""
+        """The tests of its function, the quickest first, then those of the rest of its module. A
+        constant is met without a call: any test of a file that tests its module may read it.
+        """
         own = set(self.calls.get((mutant.path, mutant.function), []))
         rest = {
             name for (path, _), names in self.calls.items() if path == mutant.path for name in names
         }
         if mutant.function.endswith(MODULE_LEVEL):
-            own = rest
+            files = {_file_of(name) for name in rest}
+            own = rest = {name for name in self.seconds if _file_of(name) in files}
         return sorted(own, key=self._cost) + sorted(rest - own, key=self._cost)
 
     def _cost(self, name: str) -> tuple[float, str]:
         return self.seconds[name], name
+
+
+def _file_of(test: str) -> str:
+    return test.partition("::")[0]
 
 
 def known_calls(root: Path) -> Known:
@@ -189,7 +196,7 @@ def tried(root: Path, mutant: Mutant, known: Known) -> Outcome:
             stale.unlink()
         code, cpu_seconds = in_child(root, tests)
         if code == pytest.ExitCode.USAGE_ERROR:  # a test's name holds a figure that has changed
-            files = sorted({name.partition("::")[0] for name in tests})
+            files = sorted({_file_of(name) for name in tests})
             code, more = in_child(root, files)
             cpu_seconds += more
     finally:

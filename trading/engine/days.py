@@ -15,7 +15,6 @@ from trading.engine.desk import Desk
 from trading.engine.exits import (
     cancel_day_entries,
     cancel_entries,
-    flat_from_us,
     propose_exits,
 )
 from trading.engine.frames import thaw
@@ -56,6 +55,7 @@ def on_day_opened(step: Step) -> None:
         midnight_us=calendar["midnight_us"],
         open_us=calendar["open_us"],
         close_us=calendar["close_us"],
+        expiring_close_us=calendar["expiring_close_us"],
         seq=step.seq,
         limits=data["limits"],
         lot_sizes=data["contracts"]["lot_sizes"],
@@ -102,8 +102,7 @@ def on_clock_tick(step: Step) -> None:
         cool_breakers(step)
         if watch_snapshot(step, equity_paise):
             cancel_entries(step, cause=step.state.snapshot_seq)
-        if before * MINUTE_US < flat_from_us(step) <= step.ts:  # once a day
-            cancel_day_entries(step, cause=step.state.snapshot_seq)
+        cancel_day_entries(step, since_us=before * MINUTE_US, cause=step.state.snapshot_seq)
     propose_exits(step)
     if step.ts >= step.day.close_us:
         _close_day(step)

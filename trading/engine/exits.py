@@ -43,28 +43,38 @@ def propose_exits(step: Step) -> None:
 def cancel_entries(step: Step, *, cause: int, strategy: str | None = None) -> None:
     """Intend the cancellation of every working entry order, or of those of one strategy."""
     for trade in step.state.trades.values():
-        if strategy not in {None, trade.strategy}:
-            continue
-        for leg in trade.legs:
-            for order in leg.entries:
-                if not order.over:
-                    intend_cancel(step, trade, leg, order, cause=(cause,))
+        if strategy in {None, trade.strategy}:
+            _cancel_entries_of(step, trade, cause=cause)
 
 
-def flat_from_us(step: Step) -> int:
-    """When strategies that hold nothing overnight begin to leave, µs UTC: by the day's own close,
-    whenever that is.
+def cancel_day_entries(step: Step, *, since_us: int, cause: int) -> None:
+    """Intend the cancellation of the working entry orders of trades that are not held overnight,
+    where their time to leave has come after `since_us` (µs UTC): once a day.
     """
-    return step.day.close_us - FLAT_BEFORE_CLOSE_US
+    for trade in step.state.trades.values():
+        if _is_of_the_day(trade) and since_us < _flat_from_us(step, trade) <= step.ts:
+            _cancel_entries_of(step, trade, cause=cause)
 
 
-def cancel_day_entries(step: Step, *, cause: int) -> None:
-    """Intend the cancellation of every working entry order that would be held overnight by a
-    strategy that does not.
+def _cancel_entries_of(step: Step, trade: Trade, *, cause: int) -> None:
+    for leg in trade.legs:
+        for order in leg.entries:
+            if not order.over:
+                intend_cancel(step, trade, leg, order, cause=(cause,))
+
+
+def _is_of_the_day(trade: Trade) -> bool:
+    return not DECLARATIONS[trade.strategy].holds_overnight
+
+
+def _flat_from_us(step: Step, trade: Trade) -> int:
+    """When a trade that is not held overnight begins to leave, µs UTC: by the day's own close,
+    whenever that is, and sooner where one of its contracts stops trading sooner.
     """
-    for name in step.configuration.strategies.names:
-        if not DECLARATIONS[name].holds_overnight:
-            cancel_entries(step, cause=cause, strategy=name)
+    return (
+        min(step.day.last_trade_us(leg.contract.expiry) for leg in trade.legs)
+        - FLAT_BEFORE_CLOSE_US
+    )
 
 
 def exit_trade(step: Step, trade: Trade, reason: str) -> None:
@@ -103,7 +113,7 @@ def _exit_reason(step: Step, trade: Trade) -> str | None:
         return "KILL"
     if DAY_LOSS in step.state.risk.breakers:
         return "DAY_LOSS"
-    if not DECLARATIONS[trade.strategy].holds_overnight and step.ts >= flat_from_us(step):
+    if _is_of_the_day(trade) and step.ts >= _flat_from_us(step, trade):
         return "FLAT_BEFORE_CLOSE"
     if trade.held_at is None:  # never whole, and an exit of it fell short
         return trade.given_up or ENTRY_ABANDONED

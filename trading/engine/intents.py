@@ -85,7 +85,11 @@ def intend_cancel(
 
 def leaving_legs(step: Step, trade: Trade) -> list[Leg]:
     """The legs that are held and can still be traded: those that expired wait for settlement."""
-    return [leg for leg in trade.legs if leg.open_quantity and leg.contract.expiry >= step.day.date]
+    return [leg for leg in trade.legs if leg.open_quantity and _trades(step, leg.contract.expiry)]
+
+
+def _trades(step: Step, expiry: str) -> bool:
+    return expiry >= step.day.date and step.ts < step.day.last_trade_us(expiry)
 
 
 def leaving_now(step: Step, trade: Trade) -> list[tuple[Leg, tuple[int, ...]]]:

@@ -11,7 +11,7 @@ from trading.costs.funding import DEFAULT_RATE_E9
 from trading.costs.tariff import day_tariff
 from trading.engine.configuration import Configuration, seconds_of_day
 from trading.execution.broker import TradingDay
-from trading.market.calendar import calendar, instant_us, session_hours
+from trading.market.calendar import calendar, expires_at_us, instant_us, session_hours
 from trading.market.contracts import (
     ContractError,
     expiries,
@@ -82,6 +82,7 @@ def trading_day(day: DayState) -> TradingDay:
         date=day.date,
         open_us=day.open_us,
         close_us=day.close_us,
+        expiring_close_us=day.expiring_close_us,
         lot_sizes=day.lot_sizes,
         freeze_quantity={name: terms.freeze_quantity for name, terms in day.terms.items()},
         strike_step_paise={name: terms.strike_step_paise for name, terms in day.terms.items()},
@@ -104,6 +105,7 @@ def _calendar(day: date, known_at_us: int) -> dict[str, Any]:
         "midnight_us": instant_us(day, time(0)),
         "open_us": hours.open_us,
         "close_us": hours.close_us,
+        "expiring_close_us": min(hours.close_us, expires_at_us(day, known_at_us=known_at_us)),
         "status": hours.status,
         "source": hours.source,
     }

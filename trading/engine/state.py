@@ -71,15 +71,16 @@ class Terms(msgspec.Struct, frozen=True):
 
 
 class DayState(msgspec.Struct):
-    """The open day: IST date, market hours in µs UTC, IST midnight in µs UTC, the seq of its
-    day.opened, the rates in force and the yearly rate blocked margin costs, 10^-9 (None while costs
-    are GROSS).
+    """The open day: IST date, market hours and when contracts that expire on it stop trading, in µs
+    UTC, IST midnight in µs UTC, the seq of its day.opened, the rates in force and the yearly rate
+    blocked margin costs, 10^-9 (None while costs are GROSS).
     """
 
     date: str
     midnight_us: int
     open_us: int
     close_us: int
+    expiring_close_us: int
     seq: int
     limits: dict[str, int]
     lot_sizes: dict[str, dict[str, int]]  # underlying -> expiry -> units
@@ -87,6 +88,10 @@ class DayState(msgspec.Struct):
     tariff: dict[str, Any] | None = None
     funding_rate_e9: int | None = None
     closed: bool = False
+
+    def last_trade_us(self, expiry: str) -> int:
+        """When contracts of an expiry (ISO date) stop trading on the day, µs UTC."""
+        return self.expiring_close_us if expiry == self.date else self.close_us
 
 
 class SeenInput(msgspec.Struct, frozen=True):

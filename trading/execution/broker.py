@@ -86,17 +86,23 @@ class SentOrder(NamedTuple):
 
 
 class TradingDay(NamedTuple):
-    """A day as a broker needs it: its hours, lots by underlying and expiry, the largest order and
-    the distance of strikes by underlying, and the limits in force at its opening.
+    """A day as a broker needs it: its hours and when contracts that expire on it stop trading (µs
+    UTC), lots by underlying and expiry, the largest order and the distance of strikes by
+    underlying, and the limits in force at its opening.
     """
 
     date: str
     open_us: int
     close_us: int
+    expiring_close_us: int
     lot_sizes: dict[str, dict[str, int]]
     freeze_quantity: dict[str, int]
     strike_step_paise: dict[str, int]
     limits: Limits
+
+    def last_trade_us(self, expiry: str) -> int:
+        """When contracts of an expiry (ISO date) stop trading on the day, µs UTC."""
+        return self.expiring_close_us if expiry == self.date else self.close_us
 
 
 class Moment(NamedTuple):

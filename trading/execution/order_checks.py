@@ -37,9 +37,11 @@ def refusal_on_arrival(
     """Why an order is refused when it comes (µs UTC), None when it is taken. What is `held` is a
     known contract whatever the day's tables say.
     """
+    contract = order.contract
     if arrives_at >= day.close_us:
         return Refusal("MARKET_CLOSED", "the market is closed")
-    contract = order.contract
+    if arrives_at >= day.last_trade_us(contract.expiry):
+        return Refusal("MARKET_CLOSED", f"{contract.label} has stopped trading")
     if contract not in held and not _is_known(contract, day):
         return Refusal("UNKNOWN_CONTRACT", f"{contract.label} is no contract of {day.date}")
     largest = day.freeze_quantity.get(contract.underlying)

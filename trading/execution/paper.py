@@ -200,7 +200,7 @@ class PaperBroker:
         reports = []
         for working in list(self._working.values()):
             contract = working.order.contract
-            if contract.underlying != frame.underlying or working.seen_at >= frame.available_at:
+            if contract.underlying != frame.underlying or not self._sees(working, frame):
                 continue
             refusal = None if working.filled else self._refusal(working.order, frame)
             if refusal is not None:
@@ -208,6 +208,12 @@ class PaperBroker:
             else:
                 reports += self._filled(working, frame)
         return reports
+
+    def _sees(self, working: WorkingOrder, frame: MarketFrame) -> bool:
+        """Whether a frame came after the last one an order saw, while its contract traded."""
+        assert self._day is not None  # noqa: S101 - orders are of a day that was opened
+        last = self._day.last_trade_us(working.order.contract.expiry)
+        return working.seen_at < frame.available_at < last
 
     def _refusal(self, order: Order, frame: MarketFrame) -> Refusal | None:
         assert self._day is not None  # noqa: S101 - orders are of a day that was opened

@@ -252,6 +252,8 @@ GOOD = Fill(CALL, SELL, 65, 12_005)
 def test_what_cannot_be_a_trade_is_refused(bad: Fill, says: str) -> None:
     with pytest.raises(CostError, match=says):
         order_lines((bad,), DAY, ZERODHA)
+    with pytest.raises(CostError, match=says):
+        fill_lines(bad, DAY, ZERODHA)
 
 
 def test_what_cannot_be_an_order_is_refused() -> None:

@@ -117,3 +117,13 @@ def test_it_is_shown_as_text() -> None:
     assert "STT 0.15% of INTRINSIC 7176.00" in second
     assert "funding ₹" in text
     assert "note: EXCHANGE of NSE on EXERCISE is UNCONFIRMED" in text
+
+
+def test_every_billed_line_is_shown_beside_the_exact_one() -> None:
+    told = statement(Wish(DAY, ZERODHA, (OPTION, TRADED), (HELD,)))
+    text = list(shown(told))
+    assert "total      billed ₹      861.40   exact ₹861.4464047105" in text
+    for name, billed in told["billed"].items():
+        assert [name, "billed", billed, "exact", told["exact"][name]] in [
+            line.replace("₹", " ").split() for line in text
+        ]

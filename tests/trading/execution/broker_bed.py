@@ -40,6 +40,7 @@ def trading_day(day: int = 0) -> TradingDay:
         date=DAYS[day].isoformat(),
         open_us=hours.open_us,
         close_us=hours.close_us,
+        expiring_close_us=hours.close_us,
         lot_sizes={"NIFTY": {EXPIRY["NIFTY"].isoformat(): 65}},
         freeze_quantity={"NIFTY": 1_800},
         strike_step_paise={"NIFTY": 5_000},

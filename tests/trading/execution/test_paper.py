@@ -32,6 +32,7 @@ from trading.execution.paper_model import BrokerConfiguration, fill_price, is_dr
 
 if TYPE_CHECKING:
     from trading.execution.broker import Report
+    from trading.market.frames import MarketFrame
 
 # --- at the market --------------------------------------------------------------------------------
 
@@ -174,7 +175,34 @@ async def test_an_order_sees_frames_only_once_it_is_with_the_exchange() -> None:
     assert await broker.submit(order(), at=NOON) == []
     early = chain_frame("NIFTY", NOON + MINUTE_US - 1, 0.12)
     assert await show(broker, early) == []
-    assert statuses(await show(broker, frame(1))) == ["ACKED", "FILLED"]
+    acked, filled = await show(
+        broker,
+        frame(1),
+    )
+    assert (acked["status"], filled["status"]) == ("ACKED", "FILLED")
+    assert (acked["latency_us"], filled["latency_us"]) == (MINUTE_US, MINUTE_US)
+
+
+async def test_asked_about_an_order_it_says_what_it_had_not_said() -> None:
+    broker = await paper(latency_ms=60_000)
+    await broker.submit(order(), at=NOON)
+    assert await broker.look_up("s.6", at=NOON) is None
+    assert await broker.look_up("s.5", at=NOON + MINUTE_US - 1) == []
+    (acked,) = await broker.look_up("s.5", at=NOON + MINUTE_US) or []
+    assert acked["status"] == "ACKED"
+    assert await broker.look_up("s.5", at=NOON + MINUTE_US) == []
+    assert await broker.cancel("s.5", at=NOON + MINUTE_US) == []
+    assert await broker.look_up("s.5", at=NOON + 2 * MINUTE_US - 1) == []
+    (ended,) = await broker.look_up("s.5", at=NOON + 2 * MINUTE_US) or []
+    assert ended["status"] == "CANCELLED"
+    assert await broker.look_up("s.5", at=NOON + 2 * MINUTE_US) == []
+
+
+async def test_a_report_says_how_long_after_its_order_it_came() -> None:
+    broker = await paper()
+    (acked,) = await broker.submit(order(), at=NOON)
+    (filled,) = await show(broker, frame(3))
+    assert (acked["latency_us"], filled["latency_us"]) == (0, 3 * MINUTE_US)
 
 
 async def test_a_cancellation_takes_as_long_and_may_come_too_late() -> None:
@@ -230,6 +258,26 @@ async def test_a_limit_outside_the_exchange_s_band_is_refused(beyond: int, statu
     assert report["reason_code"] == ("PRICE_BAND" if status == "REJECTED" else None)
 
 
+@pytest.mark.parametrize(("beyond", "status"), [(0, "FILLED"), (5, "REJECTED")])
+async def test_what_did_not_trade_has_its_band_around_the_middle_of_its_quotes(
+    beyond: int, status: str
+) -> None:
+    broker, shown = await paper(), untraded(frame(1))
+    bid, ask = quotes(shown)
+    limits, middle = trading_day().limits, (bid + ask) // 2
+    assert middle > limits.band_reference_paise
+    limit = middle + middle * limits.band_ppm // 1_000_000 + beyond
+    await broker.submit(order(limit_paise=limit, expected_paise=None), at=NOON)
+    assert statuses(await show(broker, shown)) == [status]
+
+
+def untraded(shown: MarketFrame) -> MarketFrame:
+    block = msgspec.structs.replace(
+        shown.chain[0], call_last_paise=(None,) * len(shown.chain[0].strike_paise)
+    )
+    return msgspec.structs.replace(shown, chain=(block,))
+
+
 async def test_a_share_of_orders_is_refused_the_same_ones_each_time() -> None:
     names = [f"s.{number}" for number in range(400)]
 
@@ -243,6 +291,29 @@ async def test_a_share_of_orders_is_refused_the_same_ones_each_time() -> None:
     assert 70 <= len(first) <= 130
     assert not any(is_drawn(name, 0, 1) for name in names)
     assert all(is_drawn(name, 1_000_000, 1) for name in names)
+
+
+async def test_what_expires_today_stops_trading_before_the_close_where_the_calendar_says_so() -> (
+    None
+):
+    broker, stops = await paper(), HOURS.close_us - 15 * MINUTE_US
+    day = trading_day()._replace(date=EXPIRY["NIFTY"].isoformat(), expiring_close_us=stops)
+    await broker.open_day(day)
+    assert statuses(await broker.submit(order("s.1"), at=stops - 1)) == ["ACKED"]
+    (late,) = await broker.submit(order("s.2"), at=stops)
+    assert (late["status"], late["reason_code"]) == ("REJECTED", "MARKET_CLOSED")
+    assert late["reason"] == f"{contract().label} has stopped trading"
+    assert await show(broker, chain_frame("NIFTY", stops, 0.12)) == []
+    (last,) = await broker.reports(Moment(HOURS.close_us, closes={}))
+    assert (last["order"], last["status"]) == ("s.1", "EXPIRED")
+
+
+async def test_a_frame_before_the_last_trade_fills_what_expires_today() -> None:
+    broker, stops = await paper(), HOURS.close_us - 15 * MINUTE_US
+    day = trading_day()._replace(date=EXPIRY["NIFTY"].isoformat(), expiring_close_us=stops)
+    await broker.open_day(day)
+    await broker.submit(order("s.1"), at=NOON)
+    assert statuses(await show(broker, chain_frame("NIFTY", stops - 1, 0.12))) == ["FILLED"]
 
 
 # --- the end of a day -----------------------------------------------------------------------------
@@ -272,6 +343,21 @@ async def test_a_close_fills_as_far_as_was_traded_and_as_the_limit_allows() -> N
         ("s.2", "EXPIRED", 0),
     ]
     assert said[0]["price_basis"] == "MODELLED"
+
+
+async def test_an_order_that_expires_says_whether_its_contract_traded() -> None:
+    broker = await paper()
+    await broker.submit(order("s.1", quantity=100), at=NOON)
+    await broker.submit(order("s.2", contract=contract(STRIKE + 5_000)), at=NOON)
+    said = await broker.reports(Moment(HOURS.close_us, closes={contract(): Close(10_000, 50)}))
+    assert [(each["order"], each["reason"]) for each in said if each["status"] == "EXPIRED"] == [
+        ("s.1", "end of day"),
+        ("s.2", "the contract did not trade"),
+    ]
+    other = await paper()
+    await other.submit(order("s.3"), at=NOON)
+    (last,) = await other.reports(Moment(HOURS.close_us, closes={}))
+    assert last["reason"] == "end of day", "a day without closing prices says nothing of trading"
 
 
 async def test_what_expired_is_settled_and_gone_the_next_day() -> None:

@@ -32,6 +32,23 @@ def test_each_figure_at_and_beyond_its_edges(field: str, low: int, high: int) ->
         assert problem == f"broker.{field} is {value}, expected {low} to {high}"
 
 
+def test_a_broker_that_is_told_nothing_fills_at_the_quote_and_answers_within_half_a_minute() -> (
+    None
+):
+    assert msgspec.structs.asdict(RIGHT) == {
+        "name": "paper",
+        "algo_id": "PAPER",
+        "orders_per_second": 10,
+        "answer_seconds": 30,
+        "latency_ms": 0,
+        "slippage_ticks": 0,
+        "slippage_spread_ppm": 0,
+        "depth_ppm": MILLION,
+        "reject_ppm": 0,
+        "seed": 0,
+    }
+
+
 def test_latency_is_not_negative() -> None:
     assert msgspec.structs.replace(RIGHT, latency_ms=0).problem() is None
     problem = msgspec.structs.replace(RIGHT, latency_ms=-1).problem()

@@ -49,6 +49,11 @@ def test_only_the_written_edges_exist(before: State | None, to: State) -> None:
         assert subject.state is before
 
 
+def test_a_trade_begins_with_nothing() -> None:
+    new = trade(leg())
+    assert (new.state, new.held_at, new.frozen_us, new.gross_paise()) == (None, None, 0, 0)
+
+
 def test_archive_with_open_quantity_is_refused() -> None:
     subject = trade(leg())
     subject.state = State.EXIT
@@ -80,6 +85,49 @@ def test_orders_are_found_by_id() -> None:
     assert (leaving.leg, leaving.order, leaving.side) == (own, own.exits[0], "SELL")
     with pytest.raises(KeyError):
         subject.find_order("s.3")
+
+
+def test_an_order_is_filled_as_its_leg_is() -> None:
+    own = leg(quantity=130)
+    own.exits = [LegOrder("s.9", 130)]
+    entry = FoundOrder(own, own.entries[0], enters=True)
+    entry.fill(65, 100)
+    entry.fill(65, 110)
+    FoundOrder(own, own.exits[0], enters=False).fill(30, 120)
+    assert (own.entries[0].filled, own.exits[0].filled) == (130, 30)
+    assert (own.entry_value_paise, own.exit_value_paise) == (65 * 210, 3_600)
+    assert (own.open_quantity, own.ahead) == (100, 0)
+
+
+def test_an_exit_works_until_its_last_order_has_ended() -> None:
+    own = leg()
+    assert not own.exit_works, "none is under way"
+    own.exits = [LegOrder("s.8", 65), LegOrder("s.9", 65)]
+    assert own.exit_works
+    own.exits[0].over = True
+    assert own.exit_works
+    assert trade(leg(), own).exit_works
+    own.exits[1].over = True
+    assert not own.exit_works
+    assert not trade(leg(), own).exit_works
+
+
+@pytest.mark.parametrize(
+    ("filled", "over", "cancelled", "short"),
+    [
+        (0, True, False, True),
+        (64, True, False, True),
+        (65, True, False, False),
+        (0, False, False, False),
+        (0, True, True, False),
+    ],
+)
+def test_an_order_fell_short_when_it_ended_unfilled_and_nobody_asked(
+    *, filled: int, over: bool, cancelled: bool, short: bool
+) -> None:
+    assert LegOrder("s.1", 65).filled == 0
+    ended = LegOrder("s.1", 65, filled=filled, over=over, cancelled=cancelled)
+    assert ended.fell_short is short
 
 
 class LegLife(RuleBasedStateMachine):
