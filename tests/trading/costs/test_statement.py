@@ -48,6 +48,9 @@ def test_each_line_has_its_rate_its_dates_and_its_source() -> None:
     assert stt["base"] == "7803.25"
     assert "NSE/FATAX/73524" in stt["source"]
     assert all(line["status"] and line["source"] for line in told["lines"])
+    brokerage, *_, tax = told["lines"]
+    assert (brokerage["base"], brokerage["rate"]) == ("1", "₹20.00 an order")
+    assert (tax["charge"], tax["rate"]) == ("GST", "18%")
 
 
 def test_stress_multiplies_every_figure() -> None:

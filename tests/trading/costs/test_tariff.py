@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import astuple
 from datetime import date, timedelta
 
 import pytest
@@ -9,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from journal.log.canonical import canonical_bytes
+from trading.costs.amounts import paise_of
 from trading.costs.brokers import Broker, broker_named, broker_names, custom_broker
 from trading.costs.fees import Fees
 from trading.costs.india import (
@@ -116,3 +118,10 @@ def test_fees_add_up_exactly_in_any_order_and_come_back_from_their_dump(
     assert forwards.exact.total == sum(map(sum, rows))
     assert Fees.restore(forwards.dump()) == forwards
     assert charges_of(()) == Fees().exact
+    assert astuple(forwards.paise) == tuple(map(paise_of, astuple(forwards.exact)))
+
+
+def test_fees_are_told_to_the_paisa_line_by_line_half_up() -> None:
+    half = 10**18 // 2
+    fees = Fees(Charges(brokerage=half - 1, stt=half, gst=3 * half))
+    assert fees.paise == Charges(brokerage=0, stt=1, gst=2)

@@ -246,6 +246,13 @@ def test_without_a_quote_cash_and_what_is_past_are_still_told() -> None:
     assert fall.fees == fees
 
 
+def test_marks_add_up_and_one_without_a_value_takes_it_from_all() -> None:
+    first, second = Mark(10, 20, 30), Mark(1, 2, 3)
+    assert sum_of([]) == Mark(0, 0, 0)
+    assert sum_of([first, second]) == Mark(11, 22, 33)
+    assert sum_of([first, Mark(1, 2, None), second]) == Mark(12, 24, None)
+
+
 def test_a_leg_that_is_flat_needs_no_quote() -> None:
     leg = a_leg()
     leg.exit_quantity, leg.exit_value_paise = 65, 65 * 9_990

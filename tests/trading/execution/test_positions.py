@@ -99,6 +99,41 @@ def test_an_order_is_filled_as_its_leg_is() -> None:
     assert (own.open_quantity, own.ahead) == (100, 0)
 
 
+def test_a_leg_is_entered_when_its_last_order_has_ended() -> None:
+    own = leg()
+    own.entries.append(LegOrder("s.3", 65))
+    subject = trade(leg(), own)
+    for entry in (*subject.legs[0].entries, own.entries[0]):
+        entry.over = True
+        assert not own.entry_over
+        assert not subject.entered
+    own.entries[1].over = True
+    assert own.entry_over
+    assert subject.entered
+
+
+@pytest.mark.parametrize(
+    ("filled", "uneven"),
+    [
+        ((0, 0), False),
+        ((65, 130), False),
+        ((30, 60), False),
+        ((65, 65), True),
+        ((0, 2), True),
+        ((30, 61), True),
+        ((1, 2), False),
+        ((64, 127), True),
+    ],
+)
+def test_legs_are_uneven_where_they_are_filled_in_other_proportions(
+    *, filled: tuple[int, int], uneven: bool
+) -> None:
+    subject = trade(leg(quantity=65), leg(quantity=130))
+    for own, quantity in zip(subject.legs, filled, strict=True):
+        own.entry_quantity = quantity
+    assert subject.uneven is uneven
+
+
 def test_an_exit_works_until_its_last_order_has_ended() -> None:
     own = leg()
     assert not own.exit_works, "none is under way"

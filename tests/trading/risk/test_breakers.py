@@ -124,6 +124,18 @@ def test_a_soft_breaker_cools_off_and_a_hard_one_waits_for_people(name: str) -> 
     assert not is_cooled(name, breaker, LIMITS.cool_off_us - 1, LIMITS)
     assert is_cooled(name, breaker, LIMITS.cool_off_us, LIMITS) == (name not in HARD)
     assert not is_cooled(name, Breaker("half open", 0, "why"), 10**15, LIMITS)
+    later = Breaker("open", 7 * SECOND_US, "why")
+    assert not is_cooled(name, later, LIMITS.cool_off_us + 7 * SECOND_US - 1, LIMITS)
+    cooled = is_cooled(name, later, LIMITS.cool_off_us + 7 * SECOND_US, LIMITS)
+    assert cooled == (name not in HARD)
+
+
+def test_what_trips_says_the_figure_that_did() -> None:
+    assert skew_trips(612_400, LIMITS) == "the exchange's stamp is 612 ms ahead of ours"
+    assert day_loss_trips(CAPITAL_PAISE, CAPITAL_PAISE, LIMITS) == (
+        f"{CAPITAL_PAISE} paise lost today"
+    )
+    assert peak_loss_trips(70, 100, LIMITS) == "equity is 30 paise below its highest"
 
 
 @pytest.mark.parametrize("name", BREAKERS)

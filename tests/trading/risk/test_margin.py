@@ -138,6 +138,8 @@ def test_short_options_on_their_expiry_day_owe_two_per_cent_more(day: date, perc
     market = _market(day, forwards_paise={day: FORWARD, day + timedelta(days=1): FORWARD})
     margin = span_like_margin((expiring, bought, later, _future(-25, day)), market)
     assert margin.expiry_day_paise == math.ceil(percent / 100 * 25 * FORWARD)
+    initial = margin.span_like_paise + margin.exposure_paise
+    assert margin.total_paise == initial + margin.expiry_day_paise
 
 
 def test_a_calendar_spread_pays_a_charge_on_its_far_leg() -> None:

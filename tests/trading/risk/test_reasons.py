@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from datetime import date
 
+import msgspec
 import pytest
 
 from tests.trading.risk.desk import EASY, ask, leg, limits_of, order, snapshot
 from trading.risk.breakers import slippage_trips
-from trading.risk.exposure import NO_CAPITAL
+from trading.risk.exposure import NO_CAPITAL, percent
 from trading.risk.limits import is_looser
 
 LIMITS = limits_of(date(2026, 2, 26))
@@ -32,6 +33,37 @@ def test_what_is_missing_is_named(number: int) -> None:
     assert ask(number, blind, snapshot(**seen), LIMITS).reason == BY_CAPITAL[number]
     poor = snapshot(**seen, capital_paise=None)
     assert ask(number, blind, poor, LIMITS).reason == NO_CAPITAL
+
+
+@pytest.mark.parametrize("number", [12, 13])
+def test_without_a_capital_no_share_of_it_is_known(number: int) -> None:
+    blind = order(risk={"largest_loss_paise": None, "greeks": None})
+    assert ask(number, order(), snapshot(capital_paise=None), LIMITS).reason == NO_CAPITAL
+    known = ask(number, blind, snapshot(), LIMITS)
+    assert known.reason is not None
+    assert "of the book or of the order" in known.reason
+
+
+@pytest.mark.parametrize(
+    ("why", "says"), [(None, "the market is halted"), ("10 %", "the market is halted: 10 %")]
+)
+def test_a_halt_says_why_where_that_is_known(why: str | None, says: str) -> None:
+    assert ask(3, order(), snapshot(halted=True, halt_reason=why), LIMITS).reason == says
+
+
+@pytest.mark.parametrize(("lot_size", "is_known"), [(-1, False), (0, False), (1, True)])
+def test_a_contract_without_a_lot_is_not_in_the_master(*, lot_size: int, is_known: bool) -> None:
+    whole = leg()
+    assert whole.terms is not None
+    terms = msgspec.structs.replace(whole.terms, lot_size=lot_size)
+    small = msgspec.structs.replace(whole, terms=terms)
+    answer = ask(5, order(legs=(small,)), snapshot(), LIMITS)
+    assert ("not in the contract master" in (answer.reason or "")) is not is_known
+
+
+def test_a_share_is_said_in_hundredths_of_a_per_cent() -> None:
+    assert percent(1_000_000) == "100.00 %"
+    assert percent(12_345) == "1.23 %"
 
 
 @pytest.mark.parametrize("highest_paise", [0, -1])
