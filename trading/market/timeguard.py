@@ -2,9 +2,9 @@
 
 A row is seen from its `available_at` on. Of several rows of one key the one known last is the one
 that counts, so a correction is seen from the moment it came and not before; of several rows of one
-moment it is the one that says most (trading.market.agreement). What the exchange
-publishes about a day (rows with a `trade_date`) is seen from 09:00 IST of the next market day, even
-where a source claims to have had it earlier.
+moment it is the one that says most (trading.market.agreement). A generated row never stands in for
+a recorded one, whenever it came. What the exchange publishes about a day (rows with a `trade_date`)
+is seen from 09:00 IST of the next market day, even where a source claims to have had it earlier.
 
 Nothing else reads the store's rows: neither strategies nor pages nor the feeds open its files
 themselves (`tests/trading/market/test_one_door.py`).
@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from trading.market.agreement import silence
 from trading.market.calendar import CalendarError, calendar, instant_us, ist_date
-from trading.market.categories import BY_NAME
+from trading.market.categories import BY_NAME, columns_of
 from trading.market.store import Entry, MarketStore, connect, sql_text
 
 if TYPE_CHECKING:
@@ -61,8 +61,8 @@ class TimeGuard:
         where: Mapping[str, Any] | None = None,
         since_us: int | None = None,
     ) -> Columns:
-        """The rows of a category as known at `now_us`: the newest revision of each key, ordered by
-        key.
+        """The rows of a category as known at `now_us`: the newest revision of each key, a recorded
+        one where there is any, ordered by key.
 
         `columns` (all by default) are those to give; `where` holds columns to values they must
         equal, or be among when the value is a tuple; `since_us` leaves out what was true before.
@@ -80,7 +80,8 @@ class TimeGuard:
             values["since"] = since_us
         tail = (
             f"QUALIFY row_number() OVER (PARTITION BY {keys} "
-            f"ORDER BY available_at DESC, {silence(category)}, source_digest) = 1 ORDER BY {keys}"
+            f"ORDER BY synthetic, available_at DESC, {silence(category)}, source_digest) = 1 "
+            f"ORDER BY {keys}"
         )
         entries = [e for e in self.entries(category) if _first_known(e) <= now_us]
         return self._ask(category, entries, columns, where, conditions, values, tail)
@@ -129,8 +130,9 @@ class TimeGuard:
         values: dict[str, Any],
         tail: str,
     ) -> Columns:
-        known = BY_NAME[_known(category)].columns
-        shown = list(columns or ("as_of", "available_at", "source_digest", *known))
+        known = columns_of(_known(category))
+        own = BY_NAME[category].columns
+        shown = list(columns or ("as_of", "available_at", "source_digest", *own))
         if not entries:
             return {}
         tests = list(conditions)

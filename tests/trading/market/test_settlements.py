@@ -67,8 +67,10 @@ def test_a_day_s_closing_prices_are_not_taken_for_it(tmp_path: Path) -> None:
 
 
 def test_a_recorded_price_comes_before_a_generated_one(tmp_path: Path) -> None:
-    made = record_rows(EXPIRES, known=NEXT, forward=25_500_00, settlement_paise=1)
-    store_rows(tmp_path, "bhavcopy_options", made, name="made", synthetic=True)
+    made = record_rows(EXPIRES, known=NEXT, settlement_paise=1)
+    elsewhere = record_rows(EXPIRES, known=NEXT, forward=25_500_00, settlement_paise=1)
+    for name, rows in (("made", made), ("made elsewhere", elsewhere)):
+        store_rows(tmp_path, "bhavcopy_options", rows, name=name, synthetic=True)
     assert found(tmp_path)["NIFTY"].synthetic
     rows = record_rows(EXPIRES, known=NEXT, settlement_paise=2_498_015)
     store_rows(tmp_path, "bhavcopy_options", rows)

@@ -44,6 +44,20 @@ def test_a_correction_is_seen_from_the_moment_it_came(tmp_path: Path) -> None:
     assert _closes(tmp_path, corrected) == [25_010_00]
 
 
+@pytest.mark.parametrize("clock", ["10:00", "10:05"])
+@pytest.mark.parametrize("name", ["made", "made another time", "made a third time"])
+def test_a_generated_row_never_stands_in_for_a_recorded_one(
+    tmp_path: Path, clock: str, name: str
+) -> None:
+    end, later = at(MONDAY, "10:00"), at(MONDAY, clock)
+    made = [row | {"available_at": later} for row in bar_rows({end: 1_00})]
+    store_rows(tmp_path, "spot_bars", made, name=name, synthetic=True)
+    assert _closes(tmp_path, later) == [1_00]
+    store_rows(tmp_path, "spot_bars", bar_rows({end: 25_000_00}))
+    assert _closes(tmp_path, later) == [25_000_00]
+    assert _closes(tmp_path, later, where={"synthetic": True}) == [1_00]
+
+
 def test_more_rows_to_come_change_nothing_that_was_known(tmp_path: Path) -> None:
     minutes = [at(MONDAY, f"10:{minute:02d}") for minute in range(5)]
     store_rows(tmp_path, "spot_bars", bar_rows(dict.fromkeys(minutes[:3], 25_000_00)))

@@ -186,14 +186,14 @@ def _take_vix(
         guard.rows(
             "vix",
             now_us=at_us,
-            columns=("as_of", "available_at", "close", "source_digest", "synthetic"),
-            where={"interval": "1d"},
+            columns=("as_of", "available_at", "close", "source_digest"),
+            where={"interval": "1d", "synthetic": synthetic},
             since_us=at_us - _DAYS_BACK_US,
         )
     )
-    own = [row for row in rows if bool(row["synthetic"]) == synthetic and row["close"]]
-    if own:
-        row = max(own, key=lambda row: row["as_of"])
+    said = [row for row in rows if row["close"]]
+    if said:
+        row = max(said, key=lambda row: row["as_of"])
         reading = Reading(
             row["close"], row["as_of"], row["available_at"], row["source_digest"], cadence_us
         )
