@@ -5,6 +5,7 @@ from __future__ import annotations
 from operator import attrgetter
 from typing import Literal
 
+from journal.payloads.rates import Tariff
 from journal.payloads.registry import payload_of
 from journal.payloads.shapes import (
     Count,
@@ -230,6 +231,8 @@ class SettlementPublished(Shape, frozen=True):
     digest: digest of the file that row came from.
     published_at: when that row could be known, µs UTC.
     synthetic: whether it was generated rather than recorded.
+    tariff: the rates of the expiry where the open day is a later one; null where it is not, for
+        they are in its `day.opened`, and where costs are `GROSS`.
     """
 
     underlying: Text
@@ -240,6 +243,7 @@ class SettlementPublished(Shape, frozen=True):
     digest: Digest
     published_at: int
     synthetic: bool
+    tariff: Tariff | None
 
 
 @payload_of("clock.tick")

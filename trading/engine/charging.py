@@ -48,19 +48,19 @@ def charge_fill(
 def charge_exercise(
     step: Step, trade: Trade, leg: Leg, settlement_paise: int, *, orders: int
 ) -> dict[str, int] | None:
-    """Add what settling the open units of a leg at its expiry costs to its trade and its day;
-    return it by line, estimated to the paisa. None where costs are GROSS. Brokerage is taken for as
-    many `orders` as the freeze quantity would make of it.
+    """Add what settling the open units of a leg costs, at the rates of its expiry, to its trade and
+    the open day; return it by line, estimated to the paisa. None where costs are GROSS. Brokerage
+    is taken for as many `orders` as the freeze quantity would make of it.
     """
-    tariff = step.day.tariff
+    tariff = step.event.data["tariff"] or step.day.tariff
     if tariff is None:
         return None
-    day = date.fromisoformat(step.day.date)
-    broker = broker_of_tariff(tariff, day)
+    expiry = date.fromisoformat(leg.contract.expiry)
+    broker = broker_of_tariff(tariff, expiry)
     exercise = Exercise(
         _contract(leg, broker), leg.side, leg.open_quantity, settlement_paise, orders
     )
-    charges = _take_off(step, trade, charges_of(exercise_lines(exercise, day, broker)))
+    charges = _take_off(step, trade, charges_of(exercise_lines(exercise, expiry, broker)))
     return _with_total(asdict(Charges(*(paise_of(line) for line in astuple(charges)))))
 
 

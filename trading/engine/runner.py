@@ -33,7 +33,13 @@ from trading.engine.engine import Engine
 from trading.engine.inputs import FeedInput, day_inputs
 from trading.engine.kill_switch import is_stopped, reach
 from trading.engine.live import LiveDay
-from trading.engine.opening import OPENS_BEFORE_US, day_data, opening_instant, trading_day
+from trading.engine.opening import (
+    OPENS_BEFORE_US,
+    day_data,
+    opening_instant,
+    tariff_of,
+    trading_day,
+)
 from trading.engine.outbox import Outbox
 from trading.engine.reconciliation import DAY_OPENED, DOUBT, RESTART, statement_data
 from trading.engine.resume import Resumption, resume
@@ -334,8 +340,15 @@ class SessionRunner:
         for underlying in due:
             if underlying in prices:
                 named = {"underlying": underlying, "expiry": expiry}
-                data = named | prices[underlying]._asdict()
+                data = named | prices[underlying]._asdict() | {"tariff": self._tariff_of(expiry)}
                 await self._step("settlement.published", ts, data, key=underlying)
+
+    def _tariff_of(self, expiry: str) -> dict[str, Any] | None:
+        """The rates of an expiry of before today; today's are known to the engine."""
+        day = self.engine.state.day
+        if day is None or day.date == expiry:
+            return None
+        return tariff_of(self.plan.configuration, date.fromisoformat(expiry))
 
     # --- input → commit → orders ---
 

@@ -3,7 +3,7 @@
 In the money it is exercised (who bought it) or assigned (who sold it) at settlement price less
 strike; at the strike and out of the money it lapses. Without a settlement price nothing is assumed:
 the trade stays as it is, and an event says so. A price that comes later settles it as a later day
-opens, at the rates of that day.
+opens, at the rates of the expiry.
 """
 
 from __future__ import annotations

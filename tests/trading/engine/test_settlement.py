@@ -41,7 +41,7 @@ LINES = ("brokerage", "stt", "exchange", "sebi", "stamp", "gst")
 
 def feed_of(day: date, level: float = FIRES) -> list[MarketFrame]:
     """An entry on the first day; on the expiry day nothing is quoted, so that nothing is left."""
-    if day == AFTER:
+    if day > EXPIRES:
         return []
     start = session_hours(day).open_us + 10 * MINUTE_US
     fifth = level if day == ENTERED else CALM[0]
@@ -65,6 +65,7 @@ def rig_of(
     costs: str = "ZERODHA",
     lots: int = 1,
     known_at_close: bool = True,
+    after: date = AFTER,
 ) -> Rig:
     """A price that is not `known_at_close` is there when it is asked for the second time."""
     asked: list[date] = []
@@ -76,7 +77,7 @@ def rig_of(
 
     return Rig(
         var_dir=var_dir,
-        days=(ENTERED, EXPIRES, AFTER),
+        days=(ENTERED, EXPIRES, after),
         frames_of=lambda day: feed_of(day, level),
         settlements_of=settlements_of,
         configuration=factory_configuration(
@@ -223,6 +224,27 @@ def test_a_price_that_comes_later_settles_it_as_the_next_day_opens(tmp_path: Pat
     assert note is not None
     assert note["billed"]["stt"] == 1_200
     assert of_kind(events, "portfolio.snapshot")[-1].data["positions"] == []
+
+
+def test_a_late_settlement_pays_the_rates_of_the_expiry(tmp_path: Path) -> None:
+    """The tax on exercise went from 0.125 % to 0.15 % on the first of April 2026."""
+    dearer = date(2026, 4, 1)
+    events = run(tmp_path, 2_545_035, level=FALLS, known_at_close=False, after=dearer)
+    (given,) = of_kind(events, "settlement.published")
+    expired, opened = of_kind(events, "day.opened")[1:]
+    assert given.data["tariff"] == expired.data["rates"]["tariff"]
+    assert given.data["tariff"] != opened.data["rates"]["tariff"]
+    (settled,) = of_kind(events, "position.settled")
+    taxed = [leg["charges"]["stt"] for leg in settled.data["legs"] if leg["value_paise"]]
+    assert taxed == [round(LOT * 15_035 * 0.00125)]
+    note = note_of(events, dearer)
+    assert note is not None
+    assert note["billed"]["stt"] == 1_200
+
+
+def test_what_is_settled_on_its_day_carries_no_rates_of_its_own(tmp_path: Path) -> None:
+    (given,) = of_kind(run(tmp_path, 2_545_035, level=FALLS), "settlement.published")
+    assert given.data["tariff"] is None
 
 
 def test_a_late_settlement_that_is_cut_short_is_taken_up_again(tmp_path: Path) -> None:
