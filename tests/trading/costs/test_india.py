@@ -197,6 +197,10 @@ def test_a_custom_broker() -> None:
     assert rupees_of_exact(future.brokerage) == "4.502"
     exercise = charges_of(exercise_lines(Exercise(CALL, BUY, 65, 2_261_040), DAY, broker))
     assert rupees_of_exact(exercise.brokerage) == "5.00"
+    free = custom_broker(
+        order_paise=0, exercise_order_paise=0, future_rate_e9=0, gst_on_investor_protection=False
+    )
+    assert charges_of(order_lines((Fill(CALL, SELL, 65, 12_005),), DAY, free)).brokerage == 0
     with pytest.raises(CostError, match="not negative"):
         custom_broker(
             order_paise=-1,
@@ -272,6 +276,8 @@ def test_what_cannot_be_an_order_is_refused() -> None:
         (Exercise(CALL, BUY, 65, 0), "expected both above 0"),
         (Exercise(CALL, BUY, 65, 2_251_000, 0), "expected both above 0"),
         (Exercise(CALL, BUY, 0, 2_251_000), "quantity 0"),
+        (Exercise(CALL._replace(underlying="SENSEX"), BUY, 65, 2_251_000), "no NSE rates for"),
+        (Exercise(CALL._replace(exchange="MCX"), BUY, 65, 2_251_000), "no rates for the exchange"),
     ],
 )
 def test_what_cannot_be_exercised_is_refused(bad: Exercise, says: str) -> None:

@@ -101,6 +101,7 @@ def test_executed_orders_are_spread_over_the_legs() -> None:
         ((OPTION,), 0, "expected 1 or more"),
         ((OPTION, TRADED), 1, "expected 2 or more"),
         ((TRADED, TRADED), 1, "expected 2 or more"),
+        ((TRADED, TRADED, TRADED), 2, "expected 3 or more"),
         ((), 1, "expected a traded leg"),
     ],
 )

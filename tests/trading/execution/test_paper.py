@@ -68,6 +68,35 @@ def test_a_strike_the_frame_does_not_have_has_no_quote() -> None:
     assert opposite_quote(frame(0), contract(strike=1), "BUY") == (None, None)
 
 
+async def test_one_side_of_a_quote_is_enough_for_who_takes_it() -> None:
+    broker, shown = await paper(), untraded(frame(1))
+    quiet = (None,) * len(shown.chain[0].strike_paise)
+    asked = msgspec.structs.replace(shown.chain[0], call_bid_paise=quiet)
+    await broker.submit(order("s.1", side="SELL"), at=NOON)
+    await broker.submit(order("s.2", side="BUY"), at=NOON)
+    (fill,) = await show(broker, msgspec.structs.replace(shown, chain=(asked,)))
+    assert (fill["order"], fill["price_paise"]) == ("s.2", quotes(shown)[1])
+
+
+@pytest.mark.parametrize(("gross", "reason"), [(True, "GROSS"), (False, "CONTRACT_NOTE")])
+async def test_a_fill_says_why_it_names_no_charges_and_the_rest_that_nothing_filled(
+    *, gross: bool, reason: str
+) -> None:
+    broker = PaperBroker(BrokerConfiguration(), gross=gross)
+    await broker.open_day(trading_day())
+    said = [*await broker.submit(order(), at=NOON), *await show(broker, frame(1))]
+    assert [(each["status"], each["charges_reason"]) for each in said] == [
+        ("ACKED", "NO_FILL"),
+        ("FILLED", reason),
+    ]
+
+
+async def test_it_declares_what_its_configuration_says() -> None:
+    limits = (await paper(orders_per_second=7, algo_id="A1", answer_seconds=45)).limits
+    assert (limits.orders_per_second, limits.algo_id) == (7, "A1")
+    assert (limits.answer_us, limits.keeps_book) == (45_000_000, False)
+
+
 # --- depth ----------------------------------------------------------------------------------------
 
 
@@ -106,6 +135,28 @@ async def test_the_two_sides_and_two_contracts_share_nothing() -> None:
     await broker.submit(order("s.3", contract=contract(STRIKE + 5_000)), at=NOON)
     fills = await show(broker, frame(1, quantity=65))
     assert statuses(fills) == ["FILLED"] * 3
+
+
+async def test_what_the_oldest_left_of_a_quote_is_the_next_one_s_to_the_unit() -> None:
+    broker = await paper()
+    for number, quantity in enumerate([65, 65, 65, 80]):
+        await broker.submit(order(f"s.{number}", quantity=quantity), at=NOON)
+    fills = await show(broker, frame(1, quantity=131), frame(2, quantity=131))
+    assert [(fill["order"], fill["quantity"]) for fill in fills] == [
+        ("s.0", 65),
+        ("s.1", 65),
+        ("s.2", 1),
+        ("s.2", 64),
+        ("s.3", 67),
+    ]
+
+
+async def test_what_is_held_is_counted_to_the_unit() -> None:
+    broker = await paper()
+    await broker.submit(order(), at=NOON)
+    await show(broker, frame(1))
+    held = await broker.statement(at=NOON)
+    assert [(each.contract, each.units) for each in held.holdings] == [(contract(), 65)]
 
 
 # --- limits ---------------------------------------------------------------------------------------
@@ -233,6 +284,7 @@ async def test_what_is_refused_on_arrival(wanted: dict[str, Any], at: int, code:
     (report,) = await broker.submit(order(**wanted), at=at)
     assert (report["status"], report["reason_code"], report["filled"]) == ("REJECTED", code, 0)
     assert report["reason"]
+    assert (report["reason"] == "the market is closed") == (code == "MARKET_CLOSED")
     assert await show(broker, frame(1)) == []
     assert (await broker.statement(at=at)).orders == ()
 
@@ -317,6 +369,16 @@ async def test_a_frame_before_the_last_trade_fills_what_expires_today() -> None:
 
 
 # --- the end of a day -----------------------------------------------------------------------------
+
+
+async def test_what_is_still_under_way_at_the_close_came_too_late() -> None:
+    broker = await paper(latency_ms=60_000)
+    late_us = HOURS.close_us - MINUTE_US + 1
+    assert await broker.submit(order(), at=late_us) == []
+    (ended,) = await broker.reports(Moment(HOURS.close_us, closes={}))
+    assert (ended["status"], ended["reason_code"]) == ("REJECTED", "MARKET_CLOSED")
+    assert ended["reason"] == "the market closed before it came"
+    assert (await broker.statement(at=HOURS.close_us)).orders == ()
 
 
 async def test_cancel_and_end_of_day_end_an_order_once() -> None:

@@ -70,3 +70,5 @@ def test_an_order_is_drawn_by_the_first_eight_bytes_of_a_hash(
 ) -> None:
     number = int(sha256(f"{seed} {order}".encode()).hexdigest()[:16], 16)
     assert is_drawn(order, share_ppm, seed) == (number % MILLION < share_ppm)
+    assert not is_drawn(order, number % MILLION, seed)
+    assert is_drawn(order, number % MILLION + 1, seed)

@@ -118,6 +118,12 @@ def test_whole_number_moments_are_those_of_the_library(
     assert beyond == (distance > deviations * spread)
 
 
+def test_one_figure_has_no_deviation_and_two_have() -> None:
+    assert not is_beyond([0], 10**9, deviations=1, least=1, floor=1)
+    assert is_beyond([0, 0], 10**9, deviations=1, least=1, floor=1)
+    assert not is_beyond([0, 0], 10**9, deviations=1, least=3, floor=1)
+
+
 @pytest.mark.parametrize("name", BREAKERS)
 def test_a_soft_breaker_cools_off_and_a_hard_one_waits_for_people(name: str) -> None:
     breaker = Breaker("open", 0, "why")

@@ -462,6 +462,23 @@ def test_what_expires_today_has_a_share_of_its_own(over: int, verdict: str) -> N
     assert ask(12, order(), snapshot(shares=shares), LIMITS).verdict == "pass"
 
 
+@pytest.mark.parametrize("share", ["strategy", "underlying", "expiry", "strike", "expiring"])
+def test_of_an_empty_book_an_order_takes_what_it_can_lose_to_the_paisa(share: str) -> None:
+    kinds = ("strategy", "underlying", "expiry", "strike", "expiring")
+    limits = msgspec.structs.replace(
+        LIMITS, **{f"{each}_share_ppm": 100_000 if each == share else 1_000_000 for each in kinds}
+    )
+    all_of_it = order(legs=(leg(expiry=TODAY),), risk={"largest_loss_paise": BUDGET // 10})
+    result = ask(12, all_of_it, snapshot(), limits)
+    assert (result.verdict, result.value, result.headroom) == ("pass", BUDGET // 10, 0)
+
+
+def test_what_does_not_expire_today_takes_nothing_of_that_share() -> None:
+    limits = msgspec.structs.replace(LIMITS, expiring_share_ppm=0)
+    result = ask(12, order(), snapshot(), limits)
+    assert (result.verdict, result.value, result.headroom) == ("pass", 0, 0)
+
+
 def test_another_strategy_strike_and_index_are_another_share() -> None:
     other = {"other": BUDGET * 10}
     shares = RiskShares(other, other, other, other)

@@ -59,6 +59,7 @@ def test_a_future_loses_its_move_and_a_third_of_an_extreme_one() -> None:
     array = risk_array(_future(1), _market())
     third = 232_500 / 3
     assert array[:6] == pytest.approx((0, 0, -third, -third, third, third))
+    assert array[6:10] == pytest.approx((-2 * third, -2 * third, 2 * third, 2 * third))
     assert array[10:14] == pytest.approx((-232_500, -232_500, 232_500, 232_500))
     assert array[14:] == pytest.approx((-0.7 * 232_500, 0.7 * 232_500))
 
@@ -163,6 +164,8 @@ def test_three_expiries_match_the_nearest_first() -> None:
     market = _market(forwards_paise={NEAR: FORWARD, FAR: FORWARD, last: FORWARD})
     margin = span_like_margin((_future(-65), _future(65, FAR), _future(65, last)), market)
     assert margin.calendar_spread_paise == math.ceil(0.0175 * 65 * FORWARD)
+    rest = span_like_margin((_future(-65), _future(130, FAR), _future(-130, last)), market)
+    assert rest.calendar_spread_paise == math.ceil(0.0175 * (65 + 65) * FORWARD)
 
 
 @pytest.mark.parametrize(("day", "apart"), [(date(2025, 2, 7), False), (date(2025, 2, 10), True)])
@@ -196,6 +199,8 @@ def test_ranges_by_rule() -> None:
     wild = ranges_by_rule(2_500_000, 0.2858, rules)
     assert wild.price_scan_paise == pytest.approx(0.1269 * 2_500_000, rel=1e-3)
     assert wild.volatility_scan == 0.07
+    still = ranges_by_rule(2_500_000, 0.0, rules)
+    assert (still.price_scan_paise, still.volatility_scan) == (calm.price_scan_paise, 0.04)
     for bad in ((0, 0.14), (math.nan, 0.14), (2_500_000, -0.1), (2_500_000, math.inf)):
         with pytest.raises(MarginError, match="no ranges"):
             ranges_by_rule(*bad, rules)
