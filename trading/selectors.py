@@ -9,10 +9,13 @@ import orjson
 from django.db import connection
 
 from journal.selectors import UnknownEventError, walk_get
-from trading.why import Spine, binding_condition, deciding_gate, gate_title, spine_from_events
+from trading.why.decisions import binding_condition, deciding_gate, gate_title
+from trading.why.spine import spine_from_events
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from trading.why.cards import Spine
 
 PAGE_ROWS = 50
 FIRED = ("yes", "no")

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from journal.figures import ist_text, span
-from trading.why import gate_value
+from trading.why.decisions import gate_value
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

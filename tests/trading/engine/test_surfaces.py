@@ -37,7 +37,7 @@ from trading.pricing.chain_quotes import LEAST_A_SIDE, LEAST_QUOTES, chain_expir
 from trading.pricing.fitting import fit_surface
 from trading.pricing.profiles import FAST
 from trading.pricing.surface import Surface
-from trading.why import spine_from_events
+from trading.why.spine import spine_from_events
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
