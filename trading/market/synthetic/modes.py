@@ -20,8 +20,14 @@ EFFECTS = {
     "premium": "options cost the expected variance times one plus this",
     "momentum": "autocorrelation of minute returns at one minute",
     "impact": "minute return of a one-sided minute of order flow, in minute deviations",
+    "reversion": "deviation of a mispricing of variance that comes and goes within minutes",
 }
-_LIMITS = {"premium": (-0.8, 4.0), "momentum": (-0.5, 0.5), "impact": (-2.0, 2.0)}
+_LIMITS = {
+    "premium": (-0.8, 4.0),
+    "momentum": (-0.5, 0.5),
+    "impact": (-2.0, 2.0),
+    "reversion": (0.0, 1.0),
+}
 _DEFAULT_EFFECT = {"premium": 0.25}
 
 
@@ -97,9 +103,13 @@ def mode_of(name: str, effects: dict[str, float] | None = None) -> Mode:
     for effect, size in planted.items():
         _check_effect(effect, size)
     told = " ".join(f"{effect}={size!r}" for effect, size in planted.items())
+    premium, reversion = planted.get("premium", 0.0), planted.get("reversion", 0.0)
+    # The mispricing is lognormal; without what its mean is above one it is worth nothing.
+    above = (1.0 + premium) * -math.expm1(-0.5 * reversion**2)
     return _NULL._replace(
         text=f"{PLANTED} {told}",
-        premium_mean=planted.get("premium", 0.0),
+        premium_mean=premium - above,
+        premium_breath=reversion,
         minute_memory=(planted.get("momentum", 0.0),) * 4,
         impact=planted.get("impact", 0.0),
     )

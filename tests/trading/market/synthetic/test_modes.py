@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import pytest
 
 from trading.market.synthetic.modes import ModeError, mode_of
@@ -24,6 +26,16 @@ def test_planted_is_null_with_its_effects_and_says_their_size() -> None:
     assert mode_of("planted").text == "planted premium=0.25"
 
 
+@pytest.mark.parametrize("premium", [0.0, 0.25, 0.3])
+def test_a_mispricing_that_comes_and_goes_is_worth_nothing_on_average(premium: float) -> None:
+    """Its lognormal of deviation s has the mean exp(s²/2); without it nothing is taken off."""
+    planted = mode_of("planted", {"premium": premium, "reversion": 0.4})
+    assert planted.premium_breath == 0.4
+    mean = (1.0 + planted.premium_mean) * math.exp(0.5 * 0.4**2)
+    assert mean == pytest.approx(1.0 + premium, rel=1e-12)
+    assert mode_of("planted", {"premium": premium}).premium_mean == premium
+
+
 @pytest.mark.parametrize(
     ("name", "effects", "said"),
     [
@@ -32,6 +44,7 @@ def test_planted_is_null_with_its_effects_and_says_their_size() -> None:
         ("planted", {"luck": 1.0}, "'luck' is not an effect"),
         ("planted", {"momentum": 0.9}, "momentum=0.9 is out of range, expected -0.5 to 0.5"),
         ("planted", {"premium": float("nan")}, "out of range"),
+        ("planted", {"reversion": -0.1}, "reversion=-0.1 is out of range, expected 0.0 to 1.0"),
     ],
 )
 def test_nonsense_is_named(name: str, effects: dict[str, float] | None, said: str) -> None:

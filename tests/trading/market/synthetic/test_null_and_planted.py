@@ -13,6 +13,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
+from tests.trading.market.synthetic.chance import (
+    FIVE_PERCENT,
+    ONE_SIDED,
+    skewed_t,
+    t_of_mean,
+    within_chance,
+)
 from tests.trading.market.synthetic.worlds import MINUTES, grid, world
 from trading.market.synthetic.chains import fair_prices
 from trading.market.synthetic.day_path import day_path
@@ -28,12 +35,6 @@ if TYPE_CHECKING:
 NULL = mode_of("null")
 SEEDS = 200
 DAYS = 60
-FIVE_PERCENT = 1.959964
-ONE_SIDED = 1.644854
-
-
-def t_of_mean(values: np.ndarray) -> float:
-    return float(values.mean() / (values.std(ddof=1) / math.sqrt(len(values))))
 
 
 @cache
@@ -60,25 +61,9 @@ def variance_ratios(past: History) -> np.ndarray:
     return (r**2).sum(axis=1) / implied
 
 
-def skewed_t(values: np.ndarray) -> float:
-    """Johnson's (1978) t of a mean, corrected for skewness: sellers of variance rarely see what
-    they can lose, so the plain one finds them lucky too often.
-    """
-    count, mean, deviation = len(values), values.mean(), values.std(ddof=1)
-    third = ((values - mean) ** 3).mean()
-    corrected = mean + third / (6 * deviation**2 * count) + third / (3 * deviation**4) * mean**2
-    return float(corrected / (deviation / math.sqrt(count)))
-
-
 def implied_day_variance(past: History, row: int) -> float:
     fair = expected_variance(past, "NIFTY", row, np.array([0]), [])[0, 0]
     return float(fair * (1.0 + past.state.premium[row]))
-
-
-def within_chance(rejections: int, trials: int, share: float) -> bool:
-    """Whether a count is within three binomial deviations of its expectation."""
-    spread = math.sqrt(trials * share * (1 - share))
-    return abs(rejections - trials * share) <= 3 * spread
 
 
 def test_minute_returns_of_the_null_market_predict_nothing() -> None:
