@@ -48,6 +48,11 @@ def test_effects_are_planted_together() -> None:
     assert found["mode"].text == "planted momentum=0.1 premium=0.3"
 
 
+def test_any_mode_can_be_rough() -> None:
+    assert parsed("--rough")["mode"].text == "realistic rough"
+    assert parsed("--rough", "--mode", "null")["mode"].text == "null rough"
+
+
 @pytest.mark.parametrize(
     ("words", "said"),
     [

@@ -40,6 +40,11 @@ def add_synth_arguments(parser: ArgumentParser) -> None:
         help=f"what mode planted plants: {', '.join(EFFECTS)}; can be given again",
     )
     parser.add_argument(
+        "--rough",
+        action="store_true",
+        help="volatility is a rough process (Hurst index 0.1), in any mode",
+    )
+    parser.add_argument(
         "--every",
         type=int,
         metavar="MINUTES",
@@ -78,7 +83,7 @@ def synth_arguments(options: dict[str, Any]) -> dict[str, Any]:
         "seed": options["seed"],
         "from_date": first,
         "to_date": last,
-        "mode": mode_of(options["mode"], dict(options["effect"] or ())),
+        "mode": mode_of(options["mode"], dict(options["effect"] or ()), rough=options["rough"]),
         "cadence_minutes": cadence,
         "expiries": options["expiries"],
         "processes": options["processes"],

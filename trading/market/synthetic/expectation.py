@@ -18,11 +18,13 @@ from trading.market.synthetic.process import (
     INTRADAY_KEPT,
     SLOW_KEPT,
     SLOW_PUSH,
+    DailyState,
     History,
     jump_variance,
     level_factor,
     u_shape,
 )
+from trading.market.synthetic.rough import Forecast, forecast
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -75,26 +77,20 @@ def _coming_days(history: History, row: int, minutes: Integers, coming: Sequence
     state = history.state
     session = history.days[row].minutes
     count = len(coming)
-    ahead = np.arange(1, count + 1)
     # The part of the day's shock that is known pushes tomorrow's volatility already.
     done = np.cumsum(np.append(0.0, history.shocks[row, :session]))[minutes] / math.sqrt(session)
     share = p.OVERNIGHT_SHARE
     known = math.sqrt(share) * history.night_shocks[row] + math.sqrt(1.0 - share) * done
     unknown = (1.0 - share) * (1.0 - minutes / session)
-    slow_push, fast_push = (
-        SLOW_PUSH * SLOW_KEPT ** (ahead - 1),
-        FAST_PUSH * FAST_KEPT ** (ahead - 1),
-    )
-    push = slow_push + fast_push
-    mean = (SLOW_KEPT**ahead * state.slow[row] + FAST_KEPT**ahead * state.fast[row])[None, :]
-    mean = mean + p.LEVERAGE * known[:, None] * push[None, :]
-    variance = _factor_variance(ahead)[None, :] - p.LEVERAGE**2 * (
-        (1.0 - unknown)[:, None] * np.square(push)[None, :]
+    factors = _forecast(state, row, count)
+    mean = factors.known[None, :] + p.LEVERAGE * known[:, None] * factors.push[None, :]
+    variance = factors.variance[None, :] - p.LEVERAGE**2 * (
+        (1.0 - unknown)[:, None] * np.square(factors.push)[None, :]
     )
     weights = _regime_weights(history, row, coming)
     expected = np.zeros_like(mean)
     for regime, volatility in enumerate(p.REGIME_VOLATILITY):
-        level = mean + (math.log(volatility) - FACTOR_VARIANCE)
+        level = mean + (math.log(volatility) - factors.convexity)
         expected += weights[regime][None, :] * capped_square(level, variance)
     variances: Floats = BASE_DAY_VARIANCE * expected
     return variances
@@ -110,6 +106,20 @@ def capped_square(mean: Floats, variance: Floats) -> Floats:
     at_it = p.MOST_VOLATILITY**2 * normal_distribution((mean - ceiling) / deviation)
     square: Floats = below + at_it
     return square
+
+
+def _forecast(state: DailyState, row: int, count: int) -> Forecast:
+    """What is known on a day of the factors of as many days after it."""
+    if state.steps is not None:
+        return forecast(state.steps, row, count)
+    ahead = np.arange(1, count + 1)
+    slow, fast = state.factors["slow"][row], state.factors["fast"][row]
+    return Forecast(
+        known=SLOW_KEPT**ahead * slow + FAST_KEPT**ahead * fast,
+        push=SLOW_PUSH * SLOW_KEPT ** (ahead - 1) + FAST_PUSH * FAST_KEPT ** (ahead - 1),
+        variance=_factor_variance(ahead),
+        convexity=np.full(count, FACTOR_VARIANCE),
+    )
 
 
 def _factor_variance(ahead: Integers) -> Floats:

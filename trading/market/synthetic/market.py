@@ -258,8 +258,7 @@ def _day_truth(
     state = past.state
     told = {
         "regime": p.REGIMES[int(state.regime[row])],
-        "slow": round(float(state.slow[row]), 6),
-        "fast": round(float(state.fast[row]), 6),
+        **{name: round(float(factor[row]), 6) for name, factor in state.factors.items()},
         "premium": round(float(state.premium[row]), 6),
         "skew": round(float(state.skew[row]), 6),
     }

@@ -43,7 +43,7 @@ class Mode(NamedTuple):
     minute returns. The premium is a fraction of variance: its mean, the deviation of its daily
     AR(1), what STRESS takes away, and how far it strays from that within minutes. `impact` as in
     EFFECTS. `smile` is the width of the smile (eta of the surface). `flawed`: quotes are also stale
-    or crossed, prints wrong, expiries pinned, and trading halts.
+    or crossed, prints wrong, expiries pinned, and trading halts. `rough`: volatility is rough.
     """
 
     text: str
@@ -56,6 +56,7 @@ class Mode(NamedTuple):
     impact: float
     smile: float
     flawed: bool
+    rough: bool = False
 
 
 _NULL = Mode(
@@ -84,11 +85,17 @@ _REALISTIC = Mode(
 )
 
 
-def mode_of(name: str, effects: dict[str, float] | None = None) -> Mode:
+def mode_of(name: str, effects: dict[str, float] | None = None, *, rough: bool = False) -> Mode:
     """The mode of a name; `effects` (of EFFECTS) only with `planted`, a premium of 0.25 by default.
+    With `rough` its volatility is a rough process, and its text says so.
 
     Raises ModeError.
     """
+    mode = _smooth(name, effects)
+    return mode._replace(text=f"{mode.text} rough", rough=True) if rough else mode
+
+
+def _smooth(name: str, effects: dict[str, float] | None) -> Mode:
     if name != PLANTED:
         if effects:
             msg = f"mode {name!r} takes no effects, expected mode {PLANTED!r}"

@@ -6,7 +6,9 @@ make any day alone and gets the same bits. Nothing of a day depends on a later o
 
 Logarithmic volatility is the regime's plus three Ornstein-Uhlenbeck factors: slow and fast ones
 that move once a day and one that moves each minute, all pushed by the return shock (leverage). The
-part that moves once a day has a ceiling, so that no few days decide what years look like.
+part that moves once a day has a ceiling, so that no few days decide what years look like. The rough
+option has one rough process in place of the slow and the fast factor (trading.market.synthetic.
+rough).
 """
 
 from __future__ import annotations
@@ -17,6 +19,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from trading.market.synthetic import parameters as p
+from trading.market.synthetic import rough
 from trading.market.synthetic.normal import inverse_normal
 from trading.market.synthetic.streams import Stream, uniforms
 
@@ -37,15 +40,17 @@ _JUMP_RATIO = {"NIFTY": 1.0, "BANKNIFTY": 1.2}
 class DailyState(NamedTuple):
     """What is true of each day from its open on: one value a day.
 
-    `factors` is the slow plus the fast part of logarithmic volatility. `premium` is a fraction of
-    variance, `skew` the correlation of the surface.
+    `factors` are the parts of logarithmic volatility by name, slow and fast, or rough; `volatility`
+    is their sum less what makes its exponential's square worth one. `premium` is a fraction of
+    variance, `skew` the correlation of the surface. `steps` are the rough process's.
     """
 
     regime: Integers
-    slow: Floats
-    fast: Floats
+    factors: dict[str, Floats]
+    volatility: Floats
     premium: Floats
     skew: Floats
+    steps: rough.Steps | None
 
 
 class Paths(NamedTuple):
@@ -134,11 +139,9 @@ def history(seed: int, mode: Mode, days: Sequence[TradingDay]) -> History:
 
 
 def level_factor(state: DailyState) -> Floats:
-    """The day's volatility over the base one, by its regime and its slow and fast factors."""
+    """The day's volatility over the base one, by its regime and its factors."""
     regime = np.asarray(p.REGIME_VOLATILITY)[state.regime]
-    level: Floats = np.minimum(
-        regime * np.exp(state.slow + state.fast - FACTOR_VARIANCE), p.MOST_VOLATILITY
-    )
+    level: Floats = np.minimum(regime * np.exp(state.volatility), p.MOST_VOLATILITY)
     return level
 
 
@@ -196,12 +199,19 @@ def _daily_state(
         now[1] = SLOW_KEPT * now[1] + SLOW_PUSH * (p.LEVERAGE * shock + _UNLEVERED * own[0])
         now[2] = FAST_KEPT * now[2] + FAST_PUSH * (p.LEVERAGE * shock + _UNLEVERED * own[1])
     in_stress = np.where(regime == p.STRESS, mode.premium_in_stress, 0.0)
+    factors, volatility, steps = {"slow": slow, "fast": fast}, slow + fast - FACTOR_VARIANCE, None
+    if mode.rough:
+        moves = p.LEVERAGE * market + _UNLEVERED * draws.daily[:, 0]
+        steps = rough.steps_of(seed, first, moves, draws.daily[:, 1])
+        factors = {"rough": rough.levels(steps)}
+        volatility = factors["rough"] - rough.variances(count)
     return DailyState(
         regime,
-        slow,
-        fast,
+        factors,
+        volatility,
         np.maximum(mode.premium_mean + mode.premium_deviation * premium - in_stress, -0.8),
         np.clip(p.SKEW_MEAN + p.SKEW_DEVIATION * skew, *p.SKEW_LIMITS),
+        steps,
     )
 
 

@@ -11,19 +11,22 @@ from tests.trading.market.synthetic.worlds import MINUTES, grid, world
 from trading.market.synthetic import parameters as p
 from trading.market.synthetic.expectation import capped_square, expected_variance
 from trading.market.synthetic.modes import mode_of
+from trading.market.synthetic.rough import Steps
 
 HORIZON = 10
 SEEDS = 24
 
 
-@pytest.mark.parametrize("mode", ["null", "realistic"])
-def test_realised_variance_averages_to_what_was_expected(mode: str) -> None:
+@pytest.mark.parametrize(
+    ("mode", "rough"), [("null", False), ("realistic", False), ("realistic", True)]
+)
+def test_realised_variance_averages_to_what_was_expected(mode: str, *, rough: bool) -> None:
     """Closing prices, so that the autocorrelation of minutes counts: squared returns over horizons
     beside the expectation, an average of ratios within three standard errors.
     """
     ratios = []
     for seed in range(1, SEEDS + 1):
-        past = world(seed, mode_of(mode), 400)
+        past = world(seed, mode_of(mode, rough=rough), 400)
         minute = np.diff(grid(past, "NIFTY"), axis=1)
         opens, closes = past.paths["NIFTY"].opens, grid(past, "NIFTY")[:, -1]
         nights = np.append(0.0, opens[1:] - closes[:-1])
@@ -68,22 +71,30 @@ def test_nothing_remains_at_the_close_and_more_days_cost_more() -> None:
     assert (np.diff(expected, axis=1) > 0).all()
 
 
-def test_it_knows_nothing_of_what_comes() -> None:
+@pytest.mark.parametrize("rough", [False, True])
+def test_it_knows_nothing_of_what_comes(*, rough: bool) -> None:
     """Other shocks after a minute leave the expectation at that minute as it was."""
-    past = world(1, mode_of("realistic"), 30)
+    past = world(1, mode_of("realistic", rough=rough), 30)
     minutes = np.array([0, 100, 200])
     before = expected_variance(past, "BANKNIFTY", 20, minutes, [MINUTES] * 5)
     shocks, intraday = past.shocks.copy(), past.intraday.copy()
     shocks[20, 200:] = 9.0
     shocks[21:] = 9.0
     intraday[20, 201:] = 9.0
-    poisoned = past._replace(shocks=shocks, intraday=intraday)
+    state = past.state
+    if state.steps is not None:
+        moves, rests = state.steps.moves.copy(), state.steps.rests.copy()
+        for noise in (moves, rests):
+            noise[len(noise) - 30 + 20 :] = 9.0
+        state = state._replace(steps=Steps(moves, rests))
+    poisoned = past._replace(shocks=shocks, intraday=intraday, state=state)
     after = expected_variance(poisoned, "BANKNIFTY", 20, minutes, [MINUTES] * 5)
     assert np.array_equal(before, after)
 
 
-def test_a_fall_makes_tomorrow_dearer() -> None:
-    past = world(1, mode_of("null"), 30)
+@pytest.mark.parametrize("rough", [False, True])
+def test_a_fall_makes_tomorrow_dearer(*, rough: bool) -> None:
+    past = world(1, mode_of("null", rough=rough), 30)
     fallen, risen = past.shocks.copy(), past.shocks.copy()
     fallen[20, :200], risen[20, :200] = -0.1, 0.1
     minutes = np.array([200])

@@ -26,6 +26,13 @@ def test_planted_is_null_with_its_effects_and_says_their_size() -> None:
     assert mode_of("planted").text == "planted premium=0.25"
 
 
+@pytest.mark.parametrize("name", ["realistic", "null", "planted"])
+def test_any_mode_can_be_rough_and_says_so(name: str) -> None:
+    smooth, rough = mode_of(name), mode_of(name, rough=True)
+    assert rough.text == f"{smooth.text} rough"
+    assert rough == smooth._replace(text=rough.text, rough=True)
+
+
 @pytest.mark.parametrize("premium", [0.0, 0.25, 0.3])
 def test_a_mispricing_that_comes_and_goes_is_worth_nothing_on_average(premium: float) -> None:
     """Its lognormal of deviation s has the mean exp(s²/2); without it nothing is taken off."""

@@ -32,14 +32,14 @@ from trading.market.synthetic.surface import theta_of
 if TYPE_CHECKING:
     from trading.market.synthetic.process import History
 
-NULL = mode_of("null")
 SEEDS = 200
 DAYS = 60
 
 
 @cache
-def null_worlds() -> list[History]:
-    return [world(seed, NULL, DAYS) for seed in range(1, SEEDS + 1)]
+def null_worlds(*, rough: bool = False) -> list[History]:
+    null = mode_of("null", rough=rough)
+    return [world(seed, null, DAYS) for seed in range(1, SEEDS + 1)]
 
 
 def memory_t(past: History) -> float:
@@ -91,11 +91,13 @@ def test_order_flow_of_the_null_market_predicts_nothing() -> None:
     assert within_chance(rejected, SEEDS, 0.05)
 
 
-def test_the_null_market_pays_no_premium_for_variance() -> None:
-    ratios = np.array([variance_ratios(past).mean() for past in null_worlds()])
+@pytest.mark.parametrize("rough", [False, True])
+def test_the_null_market_pays_no_premium_for_variance(*, rough: bool) -> None:
+    worlds = null_worlds(rough=rough)
+    ratios = np.array([variance_ratios(past).mean() for past in worlds])
     assert abs(t_of_mean(ratios - 1.0)) < 3.0
     assert ratios.mean() == pytest.approx(1.0, abs=0.02)
-    lucky = sum(premium_t(past) > ONE_SIDED for past in null_worlds())
+    lucky = sum(premium_t(past) > ONE_SIDED for past in worlds)
     assert within_chance(lucky, SEEDS, 0.05)
 
 
@@ -119,9 +121,10 @@ def straddle_gains(past: History, days: int) -> np.ndarray:
     return np.array(gains)
 
 
-@pytest.mark.parametrize("days", [1, 5])
-def test_straddles_of_the_null_market_gain_nothing_at_its_quotes(days: int) -> None:
-    found = np.array([straddle_gains(past, days).mean(axis=0) for past in null_worlds()])
+@pytest.mark.parametrize(("days", "rough"), [(1, False), (5, False), (5, True)])
+def test_straddles_of_the_null_market_gain_nothing_at_its_quotes(days: int, *, rough: bool) -> None:
+    worlds = null_worlds(rough=rough)
+    found = np.array([straddle_gains(past, days).mean(axis=0) for past in worlds])
     gain, half_spread = found[:, 0], found[:, 1]
     assert t_of_mean(gain - half_spread) < 3.0  # sellers
     assert t_of_mean(-gain - half_spread) < 3.0  # buyers

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 import pytest
 
@@ -11,15 +13,21 @@ from trading.market.synthetic.modes import mode_of
 from trading.market.synthetic.process import history, level_factor
 from trading.market.synthetic.sessions import trading_days
 
+if TYPE_CHECKING:
+    from trading.market.synthetic.modes import Mode
+
 REALISTIC = mode_of("realistic")
 
 
-def test_a_shorter_history_is_the_beginning_of_a_longer_one_to_the_bit() -> None:
-    short, long = world(3, REALISTIC, 40), world(3, REALISTIC, 300)
+@pytest.mark.parametrize("mode", [REALISTIC, mode_of("realistic", rough=True)])
+def test_a_shorter_history_is_the_beginning_of_a_longer_one_to_the_bit(mode: Mode) -> None:
+    short, long = world(3, mode, 40), world(3, mode, 300)
     for name in p.UNDERLYINGS:
         assert np.array_equal(short.paths[name].closes, long.paths[name].closes[:40])
-    for mine, other in zip(short.state, long.state, strict=True):
-        assert np.array_equal(mine, other[:40])
+    for part in ("regime", "volatility", "premium", "skew"):
+        assert np.array_equal(getattr(short.state, part), getattr(long.state, part)[:40])
+    for name, factor in short.state.factors.items():
+        assert np.array_equal(factor, long.state.factors[name][:40])
 
 
 def test_longer_sessions_later_change_nothing_before_them() -> None:

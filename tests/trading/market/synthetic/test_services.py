@@ -117,6 +117,24 @@ def test_a_day_is_not_made_twice_in_two_ways(root: Path, other: dict[str, int]) 
         market_synthesise(root=root, seed=1, from_date=DAY, to_date=DAY, **other)
     with pytest.raises(ImportRefusedError, match="already holds NIFTY on 2026-02-26"):
         market_synthesise(root=root, seed=1, from_date=DAY, to_date=DAY, mode=mode_of("null"))
+    rough = mode_of("realistic", rough=True)
+    with pytest.raises(ImportRefusedError, match="already holds NIFTY on 2026-02-26"):
+        market_synthesise(root=root, seed=1, from_date=DAY, to_date=DAY, mode=rough)
+
+
+def test_a_rough_market_says_so_in_every_file(tmp_path: Path) -> None:
+    rough = mode_of("realistic", rough=True)
+    market_synthesise(
+        root=tmp_path,
+        seed=1,
+        from_date=DAY,
+        to_date=DAY,
+        mode=rough,
+        cadence_minutes=60,
+        expiries=1,
+    )
+    sources = [entry.source for entry in MarketStore(tmp_path).catalogue().entries]
+    assert {source.mode for source in sources} == {"realistic rough"}
 
 
 def test_every_frame_says_that_it_is_synthetic(day_frames: list[MarketFrame]) -> None:
