@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import pytest
 
 from trading.market.synthetic.modes import ModeError, mode_of
@@ -24,6 +26,17 @@ def test_planted_is_null_with_its_effects_and_says_their_size() -> None:
     assert mode_of("planted").text == "planted premium=0.25"
 
 
+def test_a_reversion_keeps_the_stated_premium_on_average() -> None:
+    """A lognormal price of variance has the stated mean; without a reversion nothing is touched."""
+    assert mode_of("planted", {"premium": 0.3}).premium_mean == 0.3
+    planted = mode_of("planted", {"premium": 0.3, "reversion": 0.4})
+    assert planted.text == "planted premium=0.3 reversion=0.4"
+    assert planted.premium_breath == 0.4
+    assert (1.0 + planted.premium_mean) * math.exp(0.08) == pytest.approx(1.3)
+    nothing = mode_of("planted", {"reversion": 0.0})
+    assert nothing._replace(text="null") == mode_of("null")
+
+
 @pytest.mark.parametrize(
     ("name", "effects", "said"),
     [
@@ -32,6 +45,7 @@ def test_planted_is_null_with_its_effects_and_says_their_size() -> None:
         ("planted", {"luck": 1.0}, "'luck' is not an effect"),
         ("planted", {"momentum": 0.9}, "momentum=0.9 is out of range, expected -0.5 to 0.5"),
         ("planted", {"premium": float("nan")}, "out of range"),
+        ("planted", {"reversion": -0.1}, "reversion=-0.1 is out of range, expected 0.0 to 1.0"),
     ],
 )
 def test_nonsense_is_named(name: str, effects: dict[str, float] | None, said: str) -> None:
