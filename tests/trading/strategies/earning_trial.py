@@ -1,199 +1,209 @@
-"""What a strategy earns in the synthetic market, seed by seed: whole sessions of the real runner,
-engine, gates, paper broker and costs on days that are generated, stored and read like any others.
+"""What S4 earns over days of a synthetic market, by the real engine, gates, paper broker and costs.
 
-    python -m tests.trading.strategies.earning_trial [--seeds N] [--planted-seeds N]
-
-prints the null test and the power curve of docs/synthetic.md (twenty minutes on two cores).
+The market begins on the trial's first day, so that a seed costs its own days alone. A frame shows
+the nearest expiry with a few strikes each side of the forward: S4 declares the chain as its only
+input and reads no more of it.
 """
 
 from __future__ import annotations
 
-import argparse
-import functools
-import multiprocessing
-import sys
-import tempfile
-from collections import defaultdict
 from datetime import date
-from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
-from scipy.stats import t as student
 
-from journal.log.reader import read_session
-from journal.log.writer import Durability
-from tests.market_factory import Rig
-from tests.trading.market.synthetic.chance import skewed_t
-from trading.engine.configuration import Configuration, configuration_from_data
-from trading.market.calendar import calendar
-from trading.market.feed import feed_items, settlements
-from trading.market.frames import MarketFrame
-from trading.market.store import MarketStore
-from trading.market.synthetic.modes import Mode, mode_of
-from trading.market.synthetic.services import market_synthesise
+from tests.trading.engine.memory_session import MINUTE_US, MemorySession
+from trading.engine.configuration import configuration_from_data
+from trading.execution.market_quotes import opposite_quote
+from trading.execution.orders import FILLS, Contract
+from trading.execution.settlement import SettlementPrice, Settlements
+from trading.market.feeds.assembly import Assembly
+from trading.market.feeds.chains import ordered, snapshots
+from trading.market.frames import FrameSource, MarketFrame
+from trading.market.synthetic.market import (
+    GENERATOR_VERSION,
+    SOURCE_NAME,
+    MarketPlan,
+    chain_snapshots,
+    day_tables,
+    parameters_digest,
+)
+from trading.market.synthetic.process import History, history
+from trading.market.synthetic.sessions import trading_days
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Sequence
 
     from journal.events import Event
-    from trading.market.feed import FeedItem
+    from trading.engine.configuration import Configuration
+    from trading.market.synthetic.modes import Mode
 
-FIRST, LAST = date(2023, 4, 10), date(2023, 4, 21)  # nine days, two expiries among them
 CADENCE_MINUTES = 5
-STRIKES_EACH_SIDE = 10
-SIZES = (0.1, 0.2, 0.3, 0.4, 0.6)  # of the planted reversion
+# Too few for a whole surface, so that S4 always has the at-the-money rung: seven or eight strikes
+# would pass between the two, and a surface that is missed once stops entries for five minutes.
+STRIKES_EACH_SIDE = 6
+# BANKNIFTY's options expire on 2026-01-27 and 2026-02-24: no trade meets an expiry before this day.
+LAST_DAY = date(2026, 2, 20)
+_INDEX_NAMES = {"NIFTY": "Nifty 50", "BANKNIFTY": "Nifty Bank"}
 
 
-class Earned(NamedTuple):
-    """Profits of the closed trades of a seed, paise: net of spread and charges, and as if every
-    fill had been at the middle of its quotes and free.
+class Earning(NamedTuple):
+    """A closed trade, paise: gross at its fills and what it was charged.
+
+    `at_mid_paise` is what it makes when each fill meets the mid of the frame it was filled on,
+    `leaked_paise` the same with entries at the mids of the snapshot before the one it was decided
+    on, two before the fill. A contract that a frame does not quote on both sides counts at its
+    fill.
     """
 
-    net_paise: tuple[float, ...]
-    middle_paise: tuple[float, ...]
+    side: str
+    gross_paise: int
+    net_paise: int
+    at_mid_paise: float
+    leaked_paise: float
 
 
-def configuration() -> Configuration:
-    """S4 with a window of an hour; lots and capital so large that a fixed fee decides nothing and
-    no gate is met because of them.
+class Outcome(NamedTuple):
+    """The closed trades of a seed in order, and how many were open at the end."""
+
+    earnings: tuple[Earning, ...]
+    left_open: int
+
+    def of(self, field: str) -> np.ndarray:
+        return np.array([getattr(each, field) for each in self.earnings], dtype=np.float64)
+
+
+def trial_configuration(underlying: str) -> Configuration:
+    """S4 on two hours of snapshots, held for twenty minutes, one lot, at Zerodha's costs. With five
+    crore of capital one lot is within every gate, as in trial.toml.
     """
     return configuration_from_data(
         {
-            "name": "earnings",
-            "underlyings": ["NIFTY"],
-            "desk": {"capital_rupees": 1_000_000_000},
+            "name": "earning",
+            "underlyings": [underlying],
+            "desk": {"capital_rupees": 50_000_000},
             "costs": {"profile": "ZERODHA"},
-            "surface": {"every_minutes": 400},
-            "gates": {"first_entry": "09:20", "last_entry": "14:45", "chain_age_seconds": 400},
-            "strategies": {
-                "S4": {"lookback_snapshots": 12, "entry_z": 1.5, "hold_minutes": 30, "lots": 10}
-            },
+            "gates": {"first_entry": "09:20", "last_entry": "15:00", "chain_age_seconds": 180},
+            "strategies": {"S4": {"lookback_snapshots": 24, "entry_z": 1.5, "hold_minutes": 20}},
         },
-        where="earning_trial",
+        where="earning trial",
     )
 
 
-def earned(seed: int, mode: Mode, last: date = LAST) -> Earned:
-    """What S4 earns in the market of a seed from FIRST to a day."""
-    days = list(calendar().market_days(FIRST, last))
-    with tempfile.TemporaryDirectory() as folder:
-        root = Path(folder)
-        market_synthesise(
-            root=root / "market",
-            seed=seed,
-            from_date=FIRST,
-            to_date=last,
-            mode=mode,
-            cadence_minutes=CADENCE_MINUTES,
-            expiries=1,
+class Market:
+    """The last `count` market days up to LAST_DAY of a seed, as frames of one underlying."""
+
+    def __init__(self, seed: int, mode: Mode, count: int, underlying: str) -> None:
+        self.underlying = underlying
+        self.past: History = history(seed, mode, trading_days(LAST_DAY)[-count:])
+        self._plan = MarketPlan(seed, mode, CADENCE_MINUTES, 1)
+        self._frames: dict[date, list[MarketFrame]] = {}
+
+    @property
+    def days(self) -> list[date]:
+        return [day.date for day in self.past.days]
+
+    def frames_of(self, day: date) -> list[MarketFrame]:
+        """The frames of a day as the feed of a recorded one makes them of the same rows."""
+        if day not in self._frames:
+            self._frames[day] = self._assembled(day)
+        return self._frames[day]
+
+    def settlements_of(self, day: date) -> Settlements:
+        """The official close of the index."""
+        rows = day_tables(self._plan, self.past, day)["index_closes"]
+        (row,) = np.flatnonzero(rows["index"] == _INDEX_NAMES[self.underlying]).tolist()
+        price = SettlementPrice(
+            price_paise=int(rows["close_paise"][row]),
+            source="index_closes",
+            row=f"index_closes: {self.underlying} on {day}",
+            digest=parameters_digest(self._plan, day),
+            published_at=int(rows["available_at"][row]),
+            synthetic=True,
         )
-        store = MarketStore(root / "market")
-        frames = {day: _chains(store, day) for day in days}
-        rig = Rig(
-            var_dir=root,
-            days=days,
-            configuration=configuration(),
-            frames_of=frames.__getitem__,
-            settlements_of=lambda day: settlements(store, ["NIFTY"], day),
-            durability=Durability.DAY,
+        return {self.underlying: price}
+
+    def _assembled(self, day: date) -> list[MarketFrame]:
+        columns = chain_snapshots(self._plan, self.past, day, self.underlying)
+        one = np.zeros(len(columns["as_of"]), dtype=np.int64)
+        columns |= {"underlying_index": one, "source_index": one}
+        source = FrameSource(
+            name=SOURCE_NAME,
+            digest=parameters_digest(self._plan, day),
+            synthetic=True,
+            seed=self.past.seed,
+            generator_version=GENERATOR_VERSION,
+            mode=self.past.mode.text,
         )
-        rig.run()
-        events = [line.to_event() for line in read_session(rig.directory)]
-    shown = (item for day in days for item in frames[day] if isinstance(item, MarketFrame))
-    return Earned(tuple(_net(events)), tuple(_at_middle(events, shown)))
+        cadence_us = CADENCE_MINUTES * MINUTE_US
+        shown = snapshots(ordered(columns), [source], [cadence_us], 1, STRIKES_EACH_SIDE)
+        assembly, frames = Assembly(self.underlying), []
+        for _, snapshot in shown:
+            assembly.take_chain(snapshot)
+            if assembly.is_due:
+                frames.append(assembly.frame(snapshot.available_at))
+        return frames
 
 
-def _chains(store: MarketStore, day: date) -> list[FeedItem]:
-    """The day's chains; minute bars in between would tell S4 nothing."""
-    items = feed_items(store, ["NIFTY"], day, day, expiries=1, strikes_each_side=STRIKES_EACH_SIDE)
-    return [item for item in items if not isinstance(item, MarketFrame) or item.chain]
-
-
-def _net(events: Iterable[Event]) -> list[float]:
-    return [
-        float(event.data["net_paise"])
-        for event in events
-        if event.kind == "position.changed" and event.data["state"] == "ARCHIVE"
-    ]
-
-
-def _at_middle(events: Iterable[Event], frames: Iterable[MarketFrame]) -> list[float]:
-    """The profit of each trade with every fill at the middle of the quotes that filled it."""
-    shown = {frame.available_at: frame for frame in frames}
-    intended: dict[str, Event] = {}
-    profit: defaultdict[str, float] = defaultdict(float)
-    for event in events:
-        if event.kind == "order.intended":
-            intended[event.data["order"]] = event
-        if event.kind == "broker.report" and event.data["quantity"]:
-            order = intended[event.data["order"]].data
-            sign = 1 if order["side"] == "SELL" else -1
-            middle = _middle(shown[event.ts], order["contract"])
-            profit[order["trade"]] += sign * event.data["quantity"] * middle
-    return list(profit.values())
-
-
-def _middle(frame: MarketFrame, contract: dict[str, object]) -> float:
-    (block,) = (block for block in frame.chain if block.expiry == contract["expiry"])
-    place = block.strike_paise.index(contract["strike_paise"])
-    bids, asks = (
-        (block.call_bid_paise, block.call_ask_paise)
-        if contract["right"] == "CE"
-        else (block.put_bid_paise, block.put_ask_paise)
+def earned(
+    seed: int,
+    mode: Mode,
+    *,
+    days: int,
+    underlying: str = "BANKNIFTY",
+    tick_minutes: int = CADENCE_MINUTES,
+) -> Outcome:
+    """Run a session over the last market days of a seed; the clock ticks with the snapshots."""
+    market = Market(seed, mode, days, underlying)
+    session = MemorySession(
+        trial_configuration(underlying),
+        tick_minutes=tick_minutes,
+        settlements_of=market.settlements_of,
     )
-    bid, ask = bids[place], asks[place]
-    assert bid is not None
-    assert ask is not None
-    return (bid + ask) / 2
+    session.run(market.days, market.frames_of)
+    frames = [frame for day in market.days for frame in market.frames_of(day)]
+    return Outcome(
+        earnings=earnings_of(session.events, frames),
+        left_open=len(session.engine.state.trades),
+    )
 
 
-def rejects(profits: Sequence[float], *, sign: int = 1) -> bool:
-    """Whether a one-sided test at 5 % says that the trades of a seed earn more than nothing; less,
-    with a `sign` of -1. Johnson's t against Student's quantile.
-    """
-    values = sign * np.array(profits)
-    return bool(skewed_t(values) > student.ppf(0.95, len(values) - 1))
-
-
-def many(seeds: Sequence[int], mode: Mode) -> list[Earned]:
-    """`earned` of many seeds, a process a core."""
-    with multiprocessing.get_context("spawn").Pool() as pool:
-        return pool.map(functools.partial(earned, mode=mode), seeds, chunksize=1)
-
-
-def shares(found: Sequence[Earned]) -> dict[str, float]:
-    """How many of the seeds, in a hundred, are said to earn, or lose, at the middle and net."""
-    counts = {
-        "net": [rejects(each.net_paise) for each in found],
-        "middle, gain": [rejects(each.middle_paise) for each in found],
-        "middle, loss": [rejects(each.middle_paise, sign=-1) for each in found],
+def earnings_of(events: Sequence[Event], frames: Sequence[MarketFrame]) -> tuple[Earning, ...]:
+    """The trades that were closed, beside what they make at other prices of the same frames."""
+    place = {frame.available_at: number for number, frame in enumerate(frames)}
+    orders = {
+        each.data["order"]: each.data
+        for each in events
+        if each.kind == "order.intended" and each.data["purpose"] != "cancel"
     }
-    return {name: 100.0 * sum(told) / len(told) for name, told in counts.items()}
-
-
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--seeds", type=int, default=200)
-    parser.add_argument("--planted-seeds", type=int, default=40)
-    asked = parser.parse_args()
-    modes = [("null", mode_of("null"), asked.seeds)]
-    for size in SIZES:
-        mode = mode_of("planted", {"reversion": size})
-        modes.append((mode.text, mode, asked.planted_seeds))
-    for text, mode, count in modes:
-        found = many(range(1, count + 1), mode)
-        trades = [len(each.net_paise) for each in found]
-        net = np.concatenate([each.net_paise for each in found])
-        middle = np.concatenate([each.middle_paise for each in found])
-        told = ", ".join(f"{name} {share:.1f} %" for name, share in shares(found).items())
-        sys.stdout.write(
-            f"{text}, {count} seeds, {min(trades)} to {max(trades)} trades: {told}; "
-            f"a trade {net.mean() / 100:.0f} rupees net, {middle.mean() / 100:.0f} at the middle, "
-            f"deviation {middle.std() / 100:.0f}\n"
+    spread: dict[str, float] = {}
+    moved: dict[str, float] = {}
+    for event in events:
+        if event.kind != "broker.report" or event.data["status"] not in FILLS:
+            continue
+        order = orders[event.data["order"]]
+        price, units = event.data["price_paise"], event.data["quantity"]
+        sign = 1 if order["side"] == "BUY" else -1
+        contract, number = Contract(**order["contract"]), place[event.ts]
+        mid = _mid(frames[number], contract, else_paise=price)
+        name = order["trade"]
+        spread[name] = spread.get(name, 0.0) + sign * units * (price - mid)
+        if order["purpose"] == "entry":
+            early = _mid(frames[max(number - 2, 0)], contract, else_paise=mid)
+            moved[name] = moved.get(name, 0.0) + sign * units * (mid - early)
+    return tuple(
+        Earning(
+            side=data["legs"][0]["side"],
+            gross_paise=data["gross_paise"],
+            net_paise=data["net_paise"],
+            at_mid_paise=data["gross_paise"] + spread[data["trade"]],
+            leaked_paise=data["gross_paise"] + spread[data["trade"]] + moved[data["trade"]],
         )
-        sys.stdout.flush()
+        for data in (each.data for each in events if each.kind == "position.changed")
+        if data["state"] == "ARCHIVE" and data["trade"] in spread
+    )
 
 
-if __name__ == "__main__":
-    main()
+def _mid(frame: MarketFrame, contract: Contract, *, else_paise: float) -> float:
+    bid, ask = (opposite_quote(frame, contract, side)[0] for side in ("SELL", "BUY"))
+    return else_paise if bid is None or ask is None else (bid + ask) / 2

@@ -92,16 +92,10 @@ def day_tables(plan: MarketPlan, past: History, day: date) -> dict[str, Columns]
     underlyings = [_underlying(plan, past, row, name, halt, minutes) for name in p.UNDERLYINGS]
     tables: dict[str, list[Columns]] = {}
     truth = _day_truth(past, row, underlyings, halt, plan, minutes)
-    skew = clock_skew(past.seed, day, minutes)
     for one in underlyings:
-        for chain in one.chains:
-            tick = contracts.tick(one.name).value
-            shown, found = dirty_chain(
-                past.seed, day, one.name, chain, tick, flawed=past.mode.flawed
-            )
-            truth += found
-            rows = feeds.chain_rows(past.seed, day, one.name, chain, shown, skew)
-            tables.setdefault("chain_snapshots", []).append(rows)
+        shown, found = _shown_chains(past, row, one, minutes)
+        tables.setdefault("chain_snapshots", []).extend(shown)
+        truth += found
         _add_feeds(tables, truth, past, row, one, halt)
     vix = _vix(past, row, minutes=np.arange(past.days[row].minutes + 1))
     tables["vix"] = [feeds.vix_rows(past, row, vix * np.sqrt(underlyings[0].path.panic), halt)]
@@ -109,6 +103,32 @@ def day_tables(plan: MarketPlan, past: History, day: date) -> dict[str, Columns]
         tables["market_status"] = [feeds.status_rows(past, row, halt)]
     tables["synthetic_truth"] = [feeds.truth_rows(past.days[row], truth)]
     return {name: stacked(parts) for name, parts in tables.items()}
+
+
+def chain_snapshots(plan: MarketPlan, past: History, day: date, name: str) -> Columns:
+    """What day_tables gives of one underlying's chains, made alone."""
+    row = [one.date for one in past.days].index(day)
+    halt = halt_of(past, row)
+    minutes = _snapshot_minutes(plan, past, row, halt)
+    one = _underlying(plan, past, row, name, halt, minutes)
+    parts, _ = _shown_chains(past, row, one, minutes)
+    return stacked(parts)
+
+
+def _shown_chains(
+    past: History, row: int, one: _Underlying, minutes: Integers
+) -> tuple[list[Columns], list[Truth]]:
+    """The snapshots of an underlying's chains as the feed shows them, and what is wrong."""
+    day = past.days[row].date
+    skew = clock_skew(past.seed, day, minutes)
+    tick = contracts.tick(one.name).value
+    parts: list[Columns] = []
+    truth: list[Truth] = []
+    for chain in one.chains:
+        shown, found = dirty_chain(past.seed, day, one.name, chain, tick, flawed=past.mode.flawed)
+        truth += found
+        parts.append(feeds.chain_rows(past.seed, day, one.name, chain, shown, skew))
+    return parts, truth
 
 
 def _snapshot_minutes(plan: MarketPlan, past: History, row: int, halt: Halt | None) -> Integers:

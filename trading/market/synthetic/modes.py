@@ -20,7 +20,8 @@ EFFECTS = {
     "premium": "options cost the expected variance times one plus this",
     "momentum": "autocorrelation of minute returns at one minute",
     "impact": "minute return of a one-sided minute of order flow, in minute deviations",
-    "reversion": "deviation of a mispricing of variance that comes and goes within minutes",
+    "reversion": "deviation of the logarithm of what variance costs around what it is expected to "
+    "be, reverting within the day (half-life 15 minutes)",
 }
 _LIMITS = {
     "premium": (-0.8, 4.0),
@@ -109,17 +110,23 @@ def _smooth(name: str, effects: dict[str, float] | None) -> Mode:
     planted = dict(sorted((effects or _DEFAULT_EFFECT).items()))
     for effect, size in planted.items():
         _check_effect(effect, size)
+    reversion = planted.get("reversion", 0.0)
     told = " ".join(f"{effect}={size!r}" for effect, size in planted.items())
-    premium, reversion = planted.get("premium", 0.0), planted.get("reversion", 0.0)
-    # The mispricing is lognormal; without what its mean is above one it is worth nothing.
-    above = (1.0 + premium) * -math.expm1(-0.5 * reversion**2)
     return _NULL._replace(
         text=f"{PLANTED} {told}",
-        premium_mean=premium - above,
-        premium_breath=reversion,
+        premium_mean=_mean_premium(planted.get("premium", 0.0), reversion),
         minute_memory=(planted.get("momentum", 0.0),) * 4,
+        premium_breath=reversion,
         impact=planted.get("impact", 0.0),
     )
+
+
+def _mean_premium(premium: float, reversion: float) -> float:
+    """The premium around which a lognormal price of variance costs the stated premium on average.
+
+    Without a reversion it is the stated one to the last bit.
+    """
+    return premium if not reversion else (1.0 + premium) * math.exp(-0.5 * reversion**2) - 1.0
 
 
 def _check_effect(effect: str, size: float) -> None:

@@ -16,7 +16,12 @@ from trading.market.calendar import instant_us, session_hours
 from trading.market.categories import COMMON_COLUMNS, columns_of
 from trading.market.contracts import lot_size
 from trading.market.synthetic import parameters as p
-from trading.market.synthetic.market import MarketPlan, day_tables, market_history
+from trading.market.synthetic.market import (
+    MarketPlan,
+    chain_snapshots,
+    day_tables,
+    market_history,
+)
 from trading.market.synthetic.modes import mode_of
 
 if TYPE_CHECKING:
@@ -257,3 +262,15 @@ def test_a_day_alone_is_the_day_of_a_longer_history() -> None:
     for category, rows in made("realistic", EXPIRY).items():
         for name, column in rows.items():
             assert column.tolist() == alone[category][name].tolist(), name
+
+
+@pytest.mark.parametrize("mode", ["null", "realistic"])
+@pytest.mark.parametrize("underlying", p.UNDERLYINGS)
+def test_one_underlyings_chains_alone_are_the_days(mode: str, underlying: str) -> None:
+    plan = MarketPlan(1, mode_of(mode), 5, 3)
+    alone = chain_snapshots(plan, past(mode), ORDINARY, underlying)
+    whole = made(mode, ORDINARY)["chain_snapshots"]
+    own = whole["underlying"] == underlying
+    assert list(alone) == list(whole)
+    for name, column in whole.items():
+        assert np.ma.asarray(column)[own].tolist() == np.ma.asarray(alone[name]).tolist()

@@ -33,14 +33,15 @@ def test_any_mode_can_be_rough_and_says_so(name: str) -> None:
     assert rough == smooth._replace(text=rough.text, rough=True)
 
 
-@pytest.mark.parametrize("premium", [0.0, 0.25, 0.3])
-def test_a_mispricing_that_comes_and_goes_is_worth_nothing_on_average(premium: float) -> None:
-    """Its lognormal of deviation s has the mean exp(s²/2); without it nothing is taken off."""
-    planted = mode_of("planted", {"premium": premium, "reversion": 0.4})
+def test_a_reversion_keeps_the_stated_premium_on_average() -> None:
+    """A lognormal price of variance has the stated mean; without a reversion nothing is touched."""
+    assert mode_of("planted", {"premium": 0.3}).premium_mean == 0.3
+    planted = mode_of("planted", {"premium": 0.3, "reversion": 0.4})
+    assert planted.text == "planted premium=0.3 reversion=0.4"
     assert planted.premium_breath == 0.4
-    mean = (1.0 + planted.premium_mean) * math.exp(0.5 * 0.4**2)
-    assert mean == pytest.approx(1.0 + premium, rel=1e-12)
-    assert mode_of("planted", {"premium": premium}).premium_mean == premium
+    assert (1.0 + planted.premium_mean) * math.exp(0.08) == pytest.approx(1.3)
+    nothing = mode_of("planted", {"reversion": 0.0})
+    assert nothing._replace(text="null") == mode_of("null")
 
 
 @pytest.mark.parametrize(

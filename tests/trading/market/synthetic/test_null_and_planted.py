@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
-from tests.trading.market.synthetic.chance import (
+from tests.trading.market.synthetic.rejections import (
     FIVE_PERCENT,
     ONE_SIDED,
     skewed_t,
@@ -24,7 +24,7 @@ from tests.trading.market.synthetic.worlds import MINUTES, grid, world
 from trading.market.synthetic.chains import fair_prices
 from trading.market.synthetic.day_path import day_path
 from trading.market.synthetic.expectation import expected_variance
-from trading.market.synthetic.market import day_smile
+from trading.market.synthetic.market import MarketPlan, day_smile, day_tables
 from trading.market.synthetic.modes import Mode, mode_of
 from trading.market.synthetic.order_flow import minute_imbalance, order_flow
 from trading.market.synthetic.surface import theta_of
@@ -168,3 +168,27 @@ def test_planted_impact_is_found_with_the_stated_power() -> None:
         product = np.concatenate(terms)
         found += product.sum() / math.sqrt((product**2).sum()) > ONE_SIDED
     assert found >= 18
+
+
+def test_a_planted_reversion_strays_by_its_size_and_costs_nothing_on_average() -> None:
+    """What thirty days' variance costs, beside the null market of the same seed, whose paths are
+    the same; both are shown to the hundredth.
+    """
+    size, kept, walks = 0.3, 0.5 ** (1.0 / 15.0), []
+    modes = (mode_of("null"), mode_of("planted", {"reversion": size}))
+    for row in range(8):
+        shown = []
+        for mode in modes:
+            past = world(7, mode, 10)
+            rows = day_tables(MarketPlan(7, mode, 60, 1), past, past.days[row].date)["vix"]
+            shown.append(rows["close"][:-1])
+        plain, strayed = shown
+        assert strayed[0] != plain[0]
+        walks.append(np.log(strayed / plain) * 2.0)
+    walk = np.array(walks) + 0.5 * size**2
+    settled = walk[:, 60:]
+    assert abs(settled.mean()) < 3 * size * math.sqrt(2 * 15 / math.log(2) / settled.size)
+    assert settled.std() == pytest.approx(size, rel=0.15)
+    steps = (settled[:, :-1] * settled[:, 1:]).sum() / np.square(settled[:, :-1]).sum()
+    assert steps == pytest.approx(kept, abs=0.02)
+    assert np.exp(settled - 0.5 * size**2).mean() == pytest.approx(1.0, abs=0.07)

@@ -1,4 +1,4 @@
-"""Tests of a mean, and how often a fair test is wrong."""
+"""One-sided and two-sided tests at 5 %, and how many of them chance rejects."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ if TYPE_CHECKING:
 
     Array = np.ndarray[Any, np.dtype[Any]]
 
+FIVE_PERCENT = 1.959964
 ONE_SIDED = 1.644854
-FIVE_PERCENT = 1.959964  # two-sided
 
 
 def t_of_mean(values: Array) -> float:
@@ -33,9 +33,9 @@ def within_chance(rejections: int, trials: int, share: float) -> bool:
     return abs(rejections - trials * share) <= _three_deviations(trials, share)
 
 
-def no_more_than_chance(rejections: int, trials: int, share: float) -> bool:
-    """Whether a count is no more than three binomial deviations above its expectation."""
-    return rejections - trials * share <= _three_deviations(trials, share)
+def beyond_chance(rejections: int, trials: int, share: float) -> bool:
+    """Whether a count is more than three binomial deviations above its expectation."""
+    return rejections - trials * share > _three_deviations(trials, share)
 
 
 def _three_deviations(trials: int, share: float) -> float:
