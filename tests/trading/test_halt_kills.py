@@ -4,6 +4,7 @@ started again: the halt is neither forgotten nor told twice, and ends when it wo
 
 from __future__ import annotations
 
+import json
 import signal
 import socket
 from typing import TYPE_CHECKING, Any
@@ -11,8 +12,10 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 import pytest
 
+from journal.log.reader import read_session
+from journal.log.verification import verify_session
 from tests.market_rows import MINUTE_US, at, store_rows
-from tests.trading.engine.test_derived_halts import DAY
+from tests.trading.engine.test_derived_halts import DAY, begins_of, ends_of, fill_store
 from tests.trading.engine.test_settlement import of_kind
 from tests.trading.test_live_trade import (
     Desk,
@@ -21,6 +24,7 @@ from tests.trading.test_live_trade import (
     serving,
     wait_until,
 )
+from tests.trading.test_trade_command import bodies_of, manage, start, wait_for_line
 from trading.market.calendar import calendar, session_hours
 from trading.market.feeds.messages import LevelMessage, Message, StatusMessage
 from trading.market.figures import table
@@ -60,6 +64,54 @@ def told(events: list[Event]) -> list[tuple[str | None, str, int]]:
         for event in of_kind(events, "market.status")
         if event.data["status"] != "GAP"
     ]
+
+
+@pytest.mark.slow
+def test_a_recorded_day_killed_in_a_halt_goes_on_to_the_same_bytes(tmp_path: Path) -> None:
+    begins = begins_of(ROW)
+    ends = ends_of(ROW, begins)
+    calm, killed = tmp_path / "calm", tmp_path / "killed"
+    configuration = tmp_path / "halts.toml"
+    configuration.write_text(CONFIGURATION)
+    fill_store(calm / "market", begins, ROW["move_percent"], ends, close=True)
+    killed.mkdir()
+    (killed / "market").symlink_to(calm / "market")
+    words = ("trade", "--session", "day1", "--config", str(configuration))
+
+    # 1. The session as it is without interruption: something is held as the market stops.
+    result = manage(calm, *words)
+    assert result.returncode == 0, result.stderr
+    lines = list(read_session(calm / "sessions" / "day1"))
+    events = [line.to_event() for line in lines]
+    both = ("NIFTY", "BANKNIFTY")
+    assert told(events) == [
+        *((name, "HALT", begins) for name in both),
+        *((name, "RESUME", ends) for name in both),
+    ]
+    states = [(e.data["state"], e.ts) for e in of_kind(events, "position.changed")]
+    assert [state for state, when in states if when < begins][-1] == "HOLD"
+    assert next(state for state, when in states if when >= ends) == "EXIT"
+
+    # 2. The same, killed three times in the halt: as it begins, half way, and later.
+    stops = [line.line for line in lines if line.body["kind"] == "market.status"]
+    first, last = stops[0], stops[2]
+    for line in (first, (first + last) // 2, (first + 3 * last) // 4):
+        process = start(killed, *words, "--speed", "1000")
+        wait_for_line(killed, "day1", line, process)
+        process.send_signal(signal.SIGKILL)
+        assert process.wait() == -signal.SIGKILL
+        process.communicate()
+        said = told([each.to_event() for each in read_session(killed / "sessions" / "day1")])
+        assert {status for _, status, _ in said} == {"HALT"}  # it was in the halt
+
+    # 3. What a last start makes of it is the same session, byte for byte.
+    result = manage(killed, *words)
+    assert result.returncode == 0, result.stderr
+    assert bodies_of(killed, "day1") == bodies_of(calm, "day1")
+    verify_session(killed / "sessions" / "day1")
+    replay = manage(killed, "replay", "day1", "--times", "2", "--json")
+    assert replay.returncode == 0, replay.stderr
+    assert json.loads(replay.stdout)["identical"] is True
 
 
 # --- a live feed ----------------------------------------------------------------------------------
