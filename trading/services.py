@@ -32,6 +32,7 @@ from trading.market.feed import (
     feed_items,
     files_of_days,
     halts_counted_from,
+    live_halts_counted_from,
     settlements,
 )
 from trading.market.feeds.adapters import Reconnecting, live_feed
@@ -286,11 +287,15 @@ def _live_plan(
         found = settlements(store, configuration.underlyings, day)
         return {name: price for name, price in found.items() if not price.synthetic}
 
+    def halts_from(day: date) -> int | None:
+        return live_halts_counted_from(store, day)
+
     return Plan(
         session=wish.session,
         configuration=configuration,
         days=() if refused else (today,),
         settlements_of=settlements_of,
+        halts_from=halts_from,
         live=Reconnecting(feed, world.sleep, world.progress),
         ends=last is not None and not _has_market_day_after(today, last),
         code_version=code_version(),

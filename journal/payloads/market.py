@@ -202,19 +202,38 @@ class MarketFrameSeen(Shape, frozen=True):
     chain: list[FrameBlock]
 
 
+class HaltStanding(Shape, frozen=True):
+    """What stops trading in an underlying from a status on: what its feed says, and the market-wide
+    circuit breaker as counted from the index.
+
+    told: whether the feed itself has halted it and not resumed.
+    until_us: when trading goes on after the breaker's halt, µs UTC (at the close: not that day);
+        null when it stops nothing.
+    move_percent: highest level the breaker has halted for that day, per cent; 0 when none.
+    """
+
+    told: bool
+    until_us: int | None
+    move_percent: Count
+
+
 @payload_of("market.status", key=attrgetter("underlying"), key_text="`underlying`")
 class MarketStatus(Shape, frozen=True):
     """Trading in an underlying stopped, went on, or the feed had a hole, as known at the event's
     `ts`.
 
     underlying: name of the index.
-    status: `HALT`, `RESUME`, or `GAP` when nothing came for twice the feed's cadence.
+    status: `HALT`, `RESUME`, `GAP` when nothing came for twice the feed's cadence, or `NOTED` when
+        feed or index said of a halt what changes nothing, as another reason for it stands.
     reason: why, in words; null when it is not known.
+    standing: what stops trading from here on; only on a live feed whose halts are counted from the
+        index, so that a session that is interrupted keeps them.
     """
 
     underlying: Text
-    status: Literal["HALT", "RESUME", "GAP"]
+    status: Literal["HALT", "RESUME", "GAP", "NOTED"]
     reason: str | None
+    standing: HaltStanding | None = None
 
 
 @payload_of("settlement.published", key=attrgetter("underlying"), key_text="`underlying`")

@@ -57,8 +57,9 @@ class LiveDay:
                 yield [] if text is None else self._taken(text)
 
     def _due(self, until_us: int) -> list[FeedInput]:
-        """The gaps noticed and the tick due by an instant."""
-        due = [feed_input(gap) for gap in self._assembly.gaps(until_us)]
+        """The halts over, the gaps noticed and the tick due by an instant."""
+        noticed = [*self._assembly.resumed(until_us), *self._assembly.gaps(until_us)]
+        due = [feed_input(status) for status in noticed]
         second = until_us - until_us % SECOND_US
         if second > self._ticked and second >= self._hours.open_us:
             self._ticked = second

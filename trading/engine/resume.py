@@ -11,6 +11,7 @@ from journal.log.errors import LogError
 from journal.log.reader import first_opening, read_file
 from journal.log.session import day_files
 from trading.engine.engine import Engine
+from trading.engine.halts_heard import halts_heard
 from trading.engine.inputs import FeedKey, feed_key
 from trading.engine.orders import NOT_SENT, order_of_intent
 from trading.engine.reconciliation import book_holdings
@@ -19,6 +20,8 @@ from trading.execution.orders import TERMINAL
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from trading.market.feeds.live_halts import DayHeard
 
 
 class ResumeError(LogError):
@@ -44,7 +47,7 @@ class Submission:
 @dataclass(slots=True)
 class Resumption:
     """Where a session stands: its engine, what a torn batch still owes, the day's orders, what was
-    held as it opened, the last input of the feed.
+    held as it opened, the last input of the feed, what was heard of the day's halts.
     """
 
     engine: Engine
@@ -52,6 +55,7 @@ class Resumption:
     submissions: list[Submission]
     holdings: list[Holding]
     last_feed_key: FeedKey | None
+    halts: DayHeard
     first_opening: dict[str, Any] | None
     finished: bool
 
@@ -109,6 +113,7 @@ def resume(directory: Path, session: str) -> Resumption:
         submissions=_submissions([*events, *owed]),
         holdings=holdings,
         last_feed_key=last_feed_key,
+        halts=halts_heard(events),
         first_opening=opening,
         finished=any(event.kind == "session.closed" for event in events),
     )

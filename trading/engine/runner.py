@@ -47,6 +47,7 @@ from trading.engine.settlement import expiring_underlyings, unsettled_expiries
 from trading.execution.broker import Moment, UnreachableError
 from trading.market.calendar import session_hours
 from trading.market.feeds.live import LiveAssembly
+from trading.market.feeds.live_halts import DayHeard, live_halts
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
@@ -174,6 +175,7 @@ class SessionRunner:
         intent and answer.
         """
         self.engine = resumption.engine
+        self._halts = resumption.halts
         if self.engine.state.next_seq > 1:
             self.world.progress(f"continuing after seq {self.engine.state.next_seq - 1}")
         if resumption.owed:
@@ -244,15 +246,18 @@ class SessionRunner:
         self, feed: LiveFeed, hours: SessionHours
     ) -> AsyncGenerator[list[FeedInput], None]:
         """The inputs of a live day as they come."""
-        shown = self.plan.configuration.feed
+        underlyings, shown = self.plan.configuration.underlyings, self.plan.configuration.feed
         state = self.engine.state
+        halted = [name for name, seen in state.underlyings.items() if seen.halted]
+        halts = live_halts(hours, underlyings, self._halts, halted=halted, from_us=state.ts)
         assembly = LiveAssembly(
             feed,
-            self.plan.configuration.underlyings,
+            underlyings,
             expiries=shown.expiries,
             strikes_each_side=shown.strikes_each_side,
             from_us=max(hours.open_us, self.world.clock(), state.ts),
-            halted=[name for name, seen in state.underlyings.items() if seen.halted],
+            halted=halted,
+            halts=halts,
         )
         day = LiveDay(
             feed,
@@ -286,12 +291,13 @@ class SessionRunner:
         ts = max(await self._opening(day), self.engine.state.ts)
         if self._log.date != iso:
             await self._rotate(iso)
+        self._halts = DayHeard(self.plan.halts_from(day))
         data = day_data(
             day,
             configuration=self.plan.configuration,
             code_version=self.plan.code_version,
             known_at_us=ts,
-            halts_from_paise=self.plan.halts_from(day),
+            halts_from_paise=self._halts.previous_close_paise,
             state=self.engine.dump(),
             state_digest=self.engine.digest(),
         )

@@ -87,6 +87,11 @@ class Breaker:
         self._known_at_us = known_at_us
         self._reached = self._closed_until = self._last = 0
 
+    def stand(self, move_percent: int, closed_until_us: int) -> None:
+        """Take over a halt that was found before: its level, and when trading goes on."""
+        self._reached = max(self._reached, move_percent)
+        self._closed_until = max(self._closed_until, closed_until_us)
+
     def take(self, at_us: int, index_paise: int) -> Halt | None:
         """The halt that a value of the index (paise, at µs UTC) begins, None when it begins none.
         Raises CircuitBreakerError for a value older than the last.

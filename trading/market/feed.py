@@ -25,7 +25,7 @@ from trading.market.feeds.end_of_day import (
     end_of_day_frames,
     record_entries,
 )
-from trading.market.feeds.halts import index_watch
+from trading.market.feeds.halts import index_watch, live_index_watch
 from trading.market.feeds.recorded_day import RecordedDay
 from trading.market.feeds.settlements import settlements_of_day
 from trading.market.frames import MarketFrame, MarketStatus
@@ -174,6 +174,14 @@ def halts_counted_from(
     if daily or day not in _days_with_snapshots(guard, underlyings):
         return None
     watch = index_watch(guard, day)
+    return None if watch is None else watch.previous_close_paise
+
+
+def live_halts_counted_from(store: MarketStore, day: date) -> int | None:
+    """The previous close of NIFTY that market-wide halts of a live day are counted from, paise;
+    None where the store has no recorded one that was known before the open.
+    """
+    watch = live_index_watch(TimeGuard(store), day)
     return None if watch is None else watch.previous_close_paise
 
 

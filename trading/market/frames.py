@@ -87,19 +87,40 @@ class PrintBlock(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     aggressor: tuple[str | None, ...]
 
 
+class Standing(msgspec.Struct, frozen=True):
+    """What stops trading in an underlying, of the two reasons there are: whether the feed itself
+    says so; until when the circuit breaker does (µs UTC, None when it does not); and the highest
+    level, per cent, that the breaker has halted for today (0: none).
+    """
+
+    told: bool
+    until_us: int | None
+    move_percent: int
+
+
 class MarketStatus(msgspec.Struct, frozen=True):
     """Trading in an underlying stopped (HALT), went on (RESUME), or its feed had a hole (GAP);
-    `available_at` is when that was known, µs UTC.
+    `available_at` is when that was known, µs UTC. NOTED is what was said of a halt that stood
+    already, or stood for another reason too: nothing changes by it. `standing` is what stands from
+    then on, where a session that is interrupted has to know it.
     """
 
     underlying: str
     available_at: int
-    status: Literal["HALT", "RESUME", "GAP"]
+    status: Literal["HALT", "RESUME", "GAP", "NOTED"]
     reason: str | None
+    standing: Standing | None = None
 
     def to_data(self) -> dict[str, Any]:
         """The data of a `market.status` record."""
-        return {"underlying": self.underlying, "status": self.status, "reason": self.reason}
+        data: dict[str, Any] = {
+            "underlying": self.underlying,
+            "status": self.status,
+            "reason": self.reason,
+        }
+        if self.standing is not None:
+            data["standing"] = msgspec.structs.asdict(self.standing)
+        return data
 
 
 class MarketFrame(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

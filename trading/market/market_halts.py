@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from trading.market.circuit_breakers import Breaker
-from trading.market.quality import Reading, State, ValueWatch
+from trading.market.quality import Reading, ValueWatch
 
 if TYPE_CHECKING:
     from datetime import date
@@ -41,13 +41,17 @@ class IndexWatch:
         if not self._values.take(reading):
             return
         at_us = min(reading.as_of, reading.available_at)
-        quality = self._values.assess(reading.available_at, halted=False, beside=None)
-        if quality.state is State.OUTLIER or at_us < self._last:
+        if self._values.suspected or at_us < self._last:
             return
         self._last = at_us
         halt = self._breaker.take(at_us, int(reading.value))
         if halt is not None:
             self._found.append(halt)
+
+    def stand(self, move_percent: int, closed_until_us: int) -> None:
+        """Take over a halt of the day that was told before; nothing found so far is told again."""
+        self._breaker.stand(move_percent, closed_until_us)
+        self._found = []
 
     def found(self) -> list[Halt]:
         """The halts found since this was last asked."""
@@ -55,9 +59,7 @@ class IndexWatch:
         return found
 
 
-def reason_of(halt: Halt, previous_close_paise: int) -> str:
+def reason_of(move_percent: int, previous_close_paise: int) -> str:
     """What a status says of a halt: the level, and what it is counted from."""
     close = f"{previous_close_paise // 100}.{previous_close_paise % 100:02d}"
-    return (
-        f"market-wide circuit breaker, {halt.move_percent} % of the previous close {close} of NIFTY"
-    )
+    return f"market-wide circuit breaker, {move_percent} % of the previous close {close} of NIFTY"

@@ -134,6 +134,11 @@ class ValueWatch:
         self._weigh(reading.value)
         return True
 
+    @property
+    def suspected(self) -> bool:
+        """Whether the newest value is so far from the last one believed that it may be an error."""
+        return bool(self._suspects)
+
     def assess(self, at_us: int, *, halted: bool, beside: float | None) -> InputQuality:
         """The input's quality at an instant; `beside` is another input's word for the same level
         (None when there is none).

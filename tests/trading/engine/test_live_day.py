@@ -87,6 +87,14 @@ async def test_ticks_gaps_and_frames_come_in_the_order_of_their_instants() -> No
     ]
 
 
+async def test_a_gap_whose_time_is_up_as_a_message_comes_is_told_after_it() -> None:
+    at_us = OPEN + 2 * Scripted.cadence_us  # BANKNIFTY has said nothing since the open
+    feed = Scripted((OPEN, level()), (at_us, level(25_001_00)), (at_us + 5, level(25_002_00)))
+    inputs = await inputs_of(feed)
+    assert [kind for kind, _ in kinds(inputs)][:5] == ["tick", "frame", "tick", "frame", "status"]
+    assert [item.ts for item in inputs] == sorted(item.ts for item in inputs)
+
+
 async def test_a_day_ends_with_the_tick_at_its_close_and_nothing_after_it() -> None:
     feed = Scripted((CLOSE - 2, level()), (CLOSE, level(1)), (CLOSE + 9, level(2)))
     inputs = await inputs_of(feed)

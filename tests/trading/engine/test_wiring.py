@@ -81,6 +81,7 @@ EXCLUDED: dict[str, str] = {
     "trading.engine.engine:Engine._take_opening": f"{_INPUT}: the configuration is in it",
     "trading.engine.runner:SessionRunner._run": "opens the log before anything can be in it",
     "trading.engine.runner:SessionRunner._continue": _RUNNER,
+    "trading.engine.runner:SessionRunner._open_day": _RUNNER,
     "trading.engine.unwinding:give_up_broken": (
         "says order.intended of each cancellation; the walked session's entries become whole"
     ),

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from tests.market_rows import MINUTE_US, at, bar_rows, chain_rows, store_rows
 from trading.market.calendar import CalendarError, session_hours
 from trading.market.circuit_breakers import Breaker, CircuitBreakerError, trigger_points
-from trading.market.feed import feed_items, files_of_days
+from trading.market.feed import feed_items, files_of_days, live_halts_counted_from
 from trading.market.figures import table
 from trading.market.frames import MarketFrame, MarketStatus
 from trading.market.market_halts import IndexWatch
@@ -122,6 +122,13 @@ def test_one_wild_value_halts_nothing_and_three_that_agree_do() -> None:
         watch.take(_reading(at(DAY, clock), CLOSE * 88 // 100))
     (halt,) = watch.found()
     assert (halt.move_percent, halt.begins_us) == (10, at(DAY, "10:05"))
+    assert watch.found() == []
+
+
+def test_a_wild_value_that_is_old_as_well_halts_nothing_either() -> None:
+    watch = IndexWatch(DAY, CLOSE)
+    watch.take(_reading(at(DAY, "10:00"), CLOSE))
+    watch.take(_reading(at(DAY, "10:01"), CLOSE // 10, received=at(DAY, "10:09")))
     assert watch.found() == []
 
 
@@ -320,6 +327,22 @@ def test_a_generated_close_is_not_taken_for_a_recorded_day(tmp_path: Path) -> No
     _day(tmp_path, _falling(12, "10:00"))
     store_rows(tmp_path, "index_closes", _close_rows(CLOSE), synthetic=True)
     assert _halts(tmp_path) == []
+
+
+def test_a_live_day_counts_from_a_recorded_close_alone(tmp_path: Path) -> None:
+    """Also where the store holds a generated market of that very day."""
+    store = MarketStore(tmp_path)
+    assert live_halts_counted_from(store, DAY) is None
+    made = chain_rows(at(DAY, "09:16"))
+    store_rows(tmp_path, "chain_snapshots", made, name="made", synthetic=True)
+    store_rows(tmp_path, "index_closes", _close_rows(1), name="made", synthetic=True)
+    assert live_halts_counted_from(store, DAY) is None
+    late = _close_rows(CLOSE + 100, known=at(DAY, "09:15:01"))
+    store_rows(tmp_path, "index_closes", late, name="late")
+    assert live_halts_counted_from(store, DAY) is None
+    store_rows(tmp_path, "index_closes", _close_rows(CLOSE))
+    assert live_halts_counted_from(store, DAY) == CLOSE
+    assert live_halts_counted_from(store, date(2026, 2, 22)) is None  # a Sunday
 
 
 def test_the_file_of_the_close_is_among_those_a_session_names(tmp_path: Path) -> None:

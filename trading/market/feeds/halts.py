@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from datetime import date
 
     from trading.market.circuit_breakers import Halt
+    from trading.market.store import Entry
     from trading.market.timeguard import TimeGuard
 
 
@@ -23,21 +24,31 @@ def index_watch(guard: TimeGuard, day: date) -> IndexWatch | None:
     """What follows the index of a day; None when its previous close is not known, or the day is
     none of the market's.
     """
+    return _watch(guard, day, entries_of_day(guard, (INDEX,), day)[INDEX_CLOSES])
+
+
+def live_index_watch(guard: TimeGuard, day: date) -> IndexWatch | None:
+    """The same of a day that is traded live: a generated close is none of a real market."""
+    entries = [entry for entry in guard.entries(INDEX_CLOSES) if not entry.source.synthetic]
+    return _watch(guard, day, entries)
+
+
+def _watch(guard: TimeGuard, day: date, entries: Sequence[Entry]) -> IndexWatch | None:
     try:
-        close_paise = _previous_close(guard, day)
+        close_paise = _previous_close(guard, day, entries)
         return None if close_paise is None else IndexWatch(day, close_paise)
     except (CalendarError, CircuitBreakerError):
         return None
 
 
-def _previous_close(guard: TimeGuard, day: date) -> int | None:
+def _previous_close(guard: TimeGuard, day: date, entries: Sequence[Entry]) -> int | None:
     """The official close of the market day before as known before the open, paise."""
     first, _ = span_of_day(day)
     columns = guard.window(
         INDEX_CLOSES,
         from_us=first,
         past_us=session_hours(day).open_us + 1,
-        entries=entries_of_day(guard, (INDEX,), day)[INDEX_CLOSES],
+        entries=entries,
         columns=("trade_date", "close_paise"),
         where={"index": INDEX_NAMES, "trade_date": calendar().previous_market_day(day)},
     )
@@ -83,7 +94,7 @@ class Standstill:
         assert self._index is not None  # noqa: S101 - it found the halt
         was_halted = self._until_us is not None
         self._until_us = halt.reopens_us
-        reason = reason_of(halt, self._index.previous_close_paise)
+        reason = reason_of(halt.move_percent, self._index.previous_close_paise)
         return [
             MarketStatus(name, at_us, "HALT", reason)
             for name in self._underlyings

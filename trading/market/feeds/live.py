@@ -21,11 +21,14 @@ from trading.market.feeds.messages import (
     VixMessage,
 )
 from trading.market.frames import ExpiryBlock, FrameSource, MarketFrame, MarketStatus
+from trading.market.market_halts import INDEX
 from trading.market.quality import CADENCES, Reading
 from trading.pricing.forward import parity_forward
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Collection, Sequence
+
+    from trading.market.feeds.live_halts import LiveHalts
 
 
 class LiveFeed(Protocol):
@@ -53,7 +56,7 @@ class LiveAssembly:
     each with `strikes_each_side` of its forward, as a recorded day shows them.
 
     The feed is expected to speak from `from_us` on (µs UTC); `halted` are the underlyings that
-    stood still when it was taken up.
+    stood still when it was taken up. With `halts` the market-wide ones are counted from the index.
     """
 
     def __init__(
@@ -65,11 +68,13 @@ class LiveAssembly:
         strikes_each_side: int,
         from_us: int,
         halted: Collection[str] = (),
+        halts: LiveHalts | None = None,
     ) -> None:
         self._source = FrameSource(name=feed.name, digest=f"live:{feed.name}", synthetic=False)
         self._cadence_us = feed.cadence_us
         self._expiries, self._each_side = expiries, strikes_each_side
-        self._from_us = from_us
+        self._from_us = self._taken_us = from_us
+        self._halts = halts
         self._assemblies = {name: Assembly(name) for name in underlyings}
         self._due: dict[str, int] = {}
         for name, assembly in self._assemblies.items():
@@ -79,6 +84,7 @@ class LiveAssembly:
 
     def take(self, message: Message, at_us: int) -> list[MarketFrame | MarketStatus]:
         """What a message received at an instant (µs UTC) leads to."""
+        self._taken_us = at_us
         if isinstance(message, VixMessage):
             reading = Reading(
                 message.value, message.as_of, at_us, self._source.digest, self._cadence_us
@@ -87,34 +93,64 @@ class LiveAssembly:
                 assembly.take_vix(reading)
             return []
         known = self._assemblies.get(message.underlying)
-        if known is None:
-            return []
         if isinstance(message, StatusMessage):
-            return self._status(known, message, at_us)
+            return [] if known is None else self._told(self._heard(message, at_us))
+        begun = self._told(self._begun(message, at_us))
+        if known is None:
+            return begun
         self._observe(known, message, at_us)
         if not known.is_due:
-            return []
+            return begun
         if not known.halted:
             self._expect(known.underlying, at_us)
-        return [known.frame(at_us)]
+        return [*begun, known.frame(at_us)]
+
+    def resumed(self, at_us: int) -> list[MarketFrame | MarketStatus]:
+        """What the clock alone leads to: a market-wide halt is over."""
+        return [] if self._halts is None else self._told(self._halts.due(at_us))
 
     def gaps(self, at_us: int) -> list[MarketStatus]:
         """The gaps that are due by an instant, each told once."""
         late = [name for name, due in self._due.items() if due < at_us]
         reason = f"nothing received for {CADENCES * self._cadence_us / 1e6:g} s"
-        return [MarketStatus(name, self._due.pop(name), "GAP", reason) for name in late]
+        # Never before a message that came at the very moment its time was up.
+        return [
+            MarketStatus(name, max(self._due.pop(name), self._taken_us), "GAP", reason)
+            for name in late
+        ]
 
     def _expect(self, underlying: str, at_us: int) -> None:
         self._due[underlying] = max(at_us, self._from_us) + CADENCES * self._cadence_us
 
-    def _status(
-        self, known: Assembly, message: StatusMessage, at_us: int
-    ) -> list[MarketFrame | MarketStatus]:
-        known.halted = message.status == "HALT"
-        self._due.pop(known.underlying, None)
-        if not known.halted:
-            self._expect(known.underlying, at_us)
-        return [MarketStatus(known.underlying, at_us, message.status, message.reason)]
+    def _heard(self, message: StatusMessage, at_us: int) -> list[MarketStatus]:
+        said = MarketStatus(message.underlying, at_us, message.status, message.reason)
+        return [said if self._halts is None else self._halts.heard(said)]
+
+    def _begun(
+        self, message: ChainMessage | LevelMessage | PrintMessage, at_us: int
+    ) -> list[MarketStatus]:
+        """The halt that a message about the index begins."""
+        if self._halts is None or isinstance(message, PrintMessage):
+            return []
+        level_paise = message.spot_paise if isinstance(message, ChainMessage) else None
+        if isinstance(message, LevelMessage) and message.expiry is None:
+            level_paise = message.value_paise
+        if message.underlying != INDEX or level_paise is None:
+            return []
+        digest, cadence_us = self._source.digest, self._cadence_us
+        reading = Reading(level_paise, message.as_of, at_us, digest, cadence_us)
+        return self._halts.begun(reading)
+
+    def _told(self, statuses: list[MarketStatus]) -> list[MarketFrame | MarketStatus]:
+        """Let trading stand still or go on as some statuses say."""
+        for status in statuses:
+            known = self._assemblies[status.underlying]
+            if status.status in {"HALT", "RESUME"}:
+                known.halted = status.status == "HALT"
+                self._due.pop(known.underlying, None)
+                if not known.halted:
+                    self._expect(known.underlying, status.available_at)
+        return [*statuses]
 
     def _observe(
         self, known: Assembly, message: ChainMessage | LevelMessage | PrintMessage, at_us: int
