@@ -50,7 +50,7 @@ test: $(INSTALLED_DEV)
 
 soak: $(INSTALLED_DEV)
 	@BRAHMASTRA_SOAK=1 $(VENV) -m pytest -n 2 tests/journal/log/test_writer.py tests/journal/log/test_fuzz.py \
-		tests/journal/log/test_faults.py tests/journal/test_mirror.py tests/trading/engine/test_position_machine.py tests/trading/pricing/test_real_chains.py tests/mutation --durations=10
+		tests/journal/log/test_faults.py tests/journal/test_mirror.py tests/trading/engine/test_position_machine.py tests/trading/pricing/test_real_chains.py tests/trading/strategies/test_earnings.py tests/mutation --durations=10
 
 bench: $(INSTALLED_DEV)
 	@exec $(VENV) -m brahmastra_site.bench

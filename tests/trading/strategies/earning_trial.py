@@ -39,9 +39,9 @@ if TYPE_CHECKING:
     from trading.market.synthetic.modes import Mode
 
 CADENCE_MINUTES = 5
-# Too few for a whole surface, so that S4 always has the at-the-money rung: seven or eight strikes
-# would pass between the two, and a surface that is missed once stops entries for five minutes.
-STRIKES_EACH_SIDE = 6
+# Wide enough for every exit: an underlying that runs out of a narrower window leaves straddles that
+# were sold, and lost, open, and the trades that are closed look better than they are.
+STRIKES_EACH_SIDE = 15
 # BANKNIFTY's options expire on 2026-01-27 and 2026-02-24: no trade meets an expiry before this day.
 LAST_DAY = date(2026, 2, 20)
 _INDEX_NAMES = {"NIFTY": "Nifty 50", "BANKNIFTY": "Nifty Bank"}
@@ -74,8 +74,8 @@ class Outcome(NamedTuple):
 
 
 def trial_configuration(underlying: str) -> Configuration:
-    """S4 on two hours of snapshots, held for twenty minutes, one lot, at Zerodha's costs. With five
-    crore of capital one lot is within every gate, as in trial.toml.
+    """S4 on two hours of snapshots, held for twenty minutes and out on the day it came in, one lot,
+    at Zerodha's costs. With five crore of capital one lot is within every gate, as in trial.toml.
     """
     return configuration_from_data(
         {
@@ -83,7 +83,7 @@ def trial_configuration(underlying: str) -> Configuration:
             "underlyings": [underlying],
             "desk": {"capital_rupees": 50_000_000},
             "costs": {"profile": "ZERODHA"},
-            "gates": {"first_entry": "09:20", "last_entry": "15:00", "chain_age_seconds": 180},
+            "gates": {"first_entry": "09:20", "last_entry": "14:50", "chain_age_seconds": 180},
             "strategies": {"S4": {"lookback_snapshots": 24, "entry_z": 1.5, "hold_minutes": 20}},
         },
         where="earning trial",

@@ -30,6 +30,7 @@ from tests.trading.strategies.earning_trial import (
     earnings_of,
     trial_configuration,
 )
+from trading.features.implied import nearest_expiry
 from trading.market.synthetic.modes import mode_of
 
 if TYPE_CHECKING:
@@ -46,8 +47,8 @@ class Panel(NamedTuple):
 
 
 SOAK = os.environ.get("BRAHMASTRA_SOAK") == "1"
-NULL = Panel(200, 12) if SOAK else Panel(12, 8)
-PLANTED = Panel(100, 12) if SOAK else Panel(6, 8)
+NULL = Panel(200, 12) if SOAK else Panel(10, 8)
+PLANTED = Panel(50, 12) if SOAK else Panel(5, 8)
 SIZES = (0.1, 0.2, 0.3, 0.5) if SOAK else (0.2, 0.5)
 # What must be found of the largest, in as many days as there are.
 NET_POWER = 0.9 if SOAK else 0.5
@@ -127,12 +128,12 @@ def test_nothing_is_earned_in_the_null_market() -> None:
     found = outcomes(mode_of("null"), NULL)
     told("null", found)
 
-    # 1. Every seed trades, both ways, and next to nothing is left open.
+    # 1. Every seed trades, both ways, and no trade is left out because it is still open.
     for each in found:
         sides = [earning.side for earning in each.earnings]
         assert len(sides) >= 3 * NULL.days
         assert 0.2 < sides.count("BUY") / len(sides) < 0.8
-        assert each.left_open <= 1
+        assert each.left_open == 0
 
     # 2. Without spread and costs the test has its size: nothing hides a leak from it.
     assert is_paid_by_chance_alone(found)
@@ -174,5 +175,34 @@ def test_nothing_is_earned_in_weekly_options_of_the_null_market() -> None:
     """NIFTY: its nearest expiry is a few days away, and is traded on its own day too."""
     found = outcomes(mode_of("null"), NULL, "NIFTY")
     told("null, NIFTY", found)
-    assert is_paid_by_chance_alone(found)
-    assert not beyond_chance(found_by(found, "net_paise"), NULL.seeds, 0.05)
+    assert all(each.left_open == 0 for each in found)
+    for field in ("at_mid_paise", "net_paise"):
+        assert not beyond_chance(found_by(found, field), NULL.seeds, 0.05)
+    # Straddles on their last day are some thousandths too cheap at mid (docs/synthetic.md), and S4
+    # sells more of them than it buys. What that is worth is a small part of the spread.
+    at_mid, gross = (means(found, field).mean() for field in ("at_mid_paise", "gross_paise"))
+    assert abs(at_mid) < 0.1 * abs(gross - at_mid)
+
+
+@pytest.mark.skipif(not SOAK, reason="BRAHMASTRA_SOAK is not set")
+@pytest.mark.xfail(
+    strict=True, raises=AssertionError, reason="chains cost what the close is worth, not an average"
+)
+def test_sellers_of_expiring_straddles_keep_nothing_to_the_settlement() -> None:
+    """Sold at the bids of 14:55, held to the average of the last half hour: a gain of a third of
+    the price. S4 leaves long before, and gate 2 lets nobody sell then.
+    """
+    kept = []
+    for seed in range(1, 21):
+        market = Market(seed, mode_of("null"), 40, "NIFTY")
+        for day in market.days:
+            block = nearest_expiry(market.frames_of(day)[-7])
+            if block is None or block.expiry != day.isoformat() or block.forward_paise is None:
+                continue
+            strikes = block.strike_paise
+            at = min(range(len(strikes)), key=lambda i: abs(strikes[i] - block.forward_paise))
+            bids = block.call_bid_paise[at], block.put_bid_paise[at]
+            settled = market.settlements_of(day)["NIFTY"].price_paise
+            if None not in bids:
+                kept.append((sum(bids) - abs(settled - strikes[at])) / sum(bids))
+    assert t_of_mean(np.array(kept)) < 3.0

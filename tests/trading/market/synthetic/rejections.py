@@ -19,13 +19,17 @@ def t_of_mean(values: Array) -> float:
 
 
 def skewed_t(values: Array) -> float:
-    """Johnson's (1978) t of a mean, corrected for skewness: sellers of variance rarely see what
-    they can lose, so the plain one finds them lucky too often.
+    """The t of a mean corrected for skewness by Hall's (1992) cubic: sellers of variance rarely see
+    what they can lose, so the plain one finds them lucky too often.
+
+    Johnson's (1978) is its first two terms. Alone they turn round far from zero, and call a clear
+    and skewed loser a winner; the cubic only grows.
     """
     count, mean, deviation = len(values), values.mean(), values.std(ddof=1)
-    third = ((values - mean) ** 3).mean()
-    corrected = mean + third / (6 * deviation**2 * count) + third / (3 * deviation**4) * mean**2
-    return float(corrected / (deviation / math.sqrt(count)))
+    skewness = ((values - mean) ** 3).mean() / deviation**3
+    t, bend = mean / deviation, skewness / 3
+    corrected = t + bend * t**2 + bend**2 * t**3 / 3 + skewness / (6 * count)
+    return float(math.sqrt(count) * corrected)
 
 
 def within_chance(rejections: int, trials: int, share: float) -> bool:
