@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
 from trading.market.synthetic import parameters as p
+from trading.market.synthetic import rough
 from trading.market.synthetic.normal import normal_distribution
 from trading.market.synthetic.process import (
     BASE_DAY_VARIANCE,
@@ -22,15 +23,29 @@ from trading.market.synthetic.process import (
     History,
     jump_variance,
     level_factor,
+    minute_convexity,
+    rough_convexity,
+    slow_rough_covariance,
     u_shape,
 )
-from trading.market.synthetic.rough import Forecast, forecast
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from trading.market.synthetic.arrays import Floats, Integers
     from trading.market.synthetic.modes import Mode
+
+
+class _Forecast(NamedTuple):
+    """What is known on a day of the sum of the factors of the days to come, a value a day ahead:
+    its mean but for today's shock, what that adds (to be multiplied by the part of it that is
+    known), its variance, today's shock unknown, and what is taken off.
+    """
+
+    known: Floats
+    push: Floats
+    variance: Floats
+    convexity: Floats
 
 
 def expected_variance(
@@ -65,11 +80,25 @@ def _rest_of_day(history: History, row: int, minutes: Integers) -> Floats:
     shape = np.square(u_shape(session)) / FULL_SHAPE
     scale = level * BASE_DAY_VARIANCE * (1.0 - p.OVERNIGHT_SHARE)
     scale *= float(_memory_factor(history.mode)[history.state.regime[row]])
-    factor = history.intraday[row][np.minimum(minutes, session - 1)]
     ahead = np.arange(session)[None, :] - minutes[:, None]
-    kept = np.where(ahead >= 0, INTRADAY_KEPT ** np.maximum(ahead, 0), 0.0)
-    grown = np.exp(2.0 * kept * factor[:, None] - 2.0 * np.square(p.INTRADAY_DEVIATION * kept))
+    grown = np.exp(_minute_factor(history, row, minutes, ahead))
     return np.cumsum(np.where(ahead >= 0, grown * shape[None, :], 0.0), axis=1)[:, -1] * scale
+
+
+def _minute_factor(history: History, row: int, minutes: Integers, ahead: Integers) -> Floats:
+    """The logarithm of the minute factor's expected square so many minutes ahead."""
+    session = history.days[row].minutes
+    expected: Floats
+    if history.steps is None:
+        factor = history.intraday[row][np.minimum(minutes, session - 1)]
+        kept = np.where(ahead >= 0, INTRADAY_KEPT ** np.maximum(ahead, 0), 0.0)
+        expected = 2.0 * kept * factor[:, None] - 2.0 * np.square(p.INTRADAY_DEVIATION * kept)
+        return expected
+    moves, rests = (np.ascontiguousarray(each[row, :session]) for each in history.steps)
+    known = rough.MINUTE_SCALE * rough.known_by(rough.Steps(moves, rests), minutes)
+    unknown = rough.MINUTE_SCALE**2 * rough.variances(session)[np.maximum(ahead, 0)]
+    expected = 2.0 * (known + unknown - minute_convexity(history.mode)[:session])
+    return expected
 
 
 def _coming_days(history: History, row: int, minutes: Integers, coming: Sequence[int]) -> Floats:
@@ -108,18 +137,33 @@ def capped_square(mean: Floats, variance: Floats) -> Floats:
     return square
 
 
-def _forecast(state: DailyState, row: int, count: int) -> Forecast:
+def _forecast(state: DailyState, row: int, count: int) -> _Forecast:
     """What is known on a day of the factors of as many days after it."""
-    if state.steps is not None:
-        return forecast(state.steps, row, count)
     ahead = np.arange(1, count + 1)
-    slow, fast = state.factors["slow"][row], state.factors["fast"][row]
-    return Forecast(
-        known=SLOW_KEPT**ahead * slow + FAST_KEPT**ahead * fast,
-        push=SLOW_PUSH * SLOW_KEPT ** (ahead - 1) + FAST_PUSH * FAST_KEPT ** (ahead - 1),
-        variance=_factor_variance(ahead),
-        convexity=np.full(count, FACTOR_VARIANCE),
+    known = SLOW_KEPT**ahead * state.factors["slow"][row]
+    push = SLOW_PUSH * SLOW_KEPT ** (ahead - 1)
+    if state.steps is None:
+        return _Forecast(
+            known=known + FAST_KEPT**ahead * state.factors["fast"][row],
+            push=push + FAST_PUSH * FAST_KEPT ** (ahead - 1),
+            variance=_factor_variance(ahead),
+            convexity=np.full(count, FACTOR_VARIANCE),
+        )
+    remembered = rough.known_ahead(state.steps, p.ROUGH_DAYS_BEFORE + row, count)
+    return _Forecast(
+        known=known + rough.DAY_SCALE * remembered,
+        push=push + rough.DAY_SCALE * rough.weights(count),
+        variance=_rough_variance(ahead),
+        convexity=rough_convexity(row + count + 1)[row + 1 :],
     )
+
+
+def _rough_variance(ahead: Integers) -> Floats:
+    """The variance of the sum of the slow and the rough factor so many days ahead (from 1 on)."""
+    slow = p.SLOW_DEVIATION**2 * (1.0 - SLOW_KEPT ** (2 * ahead))
+    rest = rough.DAY_SCALE**2 * rough.variances(len(ahead) + 1)[1:]
+    variance: Floats = slow + rest + 2.0 * slow_rough_covariance(len(ahead) + 1)[1:]
+    return variance
 
 
 def _factor_variance(ahead: Integers) -> Floats:

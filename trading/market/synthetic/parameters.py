@@ -35,8 +35,9 @@ SLOW_HALF_LIFE_DAYS, SLOW_DEVIATION = 20.0, 0.25
 FAST_HALF_LIFE_DAYS, FAST_DEVIATION = 1.5, 0.45
 INTRADAY_HALF_LIFE_MINUTES, INTRADAY_DEVIATION = 40.0, 0.24
 LEVERAGE = -0.83
-# Of the rough option, in place of the slow and the fast factor.
-ROUGH_HURST, ROUGH_DEVIATION, ROUGH_DAYS_BEFORE = 0.1, 0.30, 250
+# Of the rough option, in place of the fast and the intraday factor: the deviation is what one day
+# makes, and the process begins so many days before the first.
+ROUGH_HURST, ROUGH_DEVIATION, ROUGH_DAYS_BEFORE = 0.1, 0.22, 60
 
 OVERNIGHT_SHARE = 0.28
 WIDE_NIGHT_CHANCE, WIDE_NIGHT_SCALE = 0.20, 1.3

@@ -6,9 +6,8 @@ make any day alone and gets the same bits. Nothing of a day depends on a later o
 
 Logarithmic volatility is the regime's plus three Ornstein-Uhlenbeck factors: slow and fast ones
 that move once a day and one that moves each minute, all pushed by the return shock (leverage). The
-part that moves once a day has a ceiling, so that no few days decide what years look like. The rough
-option has one rough process in place of the slow and the fast factor (trading.market.synthetic.
-rough).
+part that moves once a day has a ceiling, so that no few days decide what years look like. In a
+rough market the fast and the minute factor are rough processes (trading.market.synthetic.rough).
 """
 
 from __future__ import annotations
@@ -40,9 +39,10 @@ _JUMP_RATIO = {"NIFTY": 1.0, "BANKNIFTY": 1.2}
 class DailyState(NamedTuple):
     """What is true of each day from its open on: one value a day.
 
-    `factors` are the parts of logarithmic volatility by name, slow and fast, or rough; `volatility`
-    is their sum less what makes its exponential's square worth one. `premium` is a fraction of
-    variance, `skew` the correlation of the surface. `steps` are the rough process's.
+    `factors` are the parts of logarithmic volatility by name, slow and fast or slow and rough;
+    `volatility` is their sum less what makes its exponential's square worth one. `premium` is a
+    fraction of variance, `skew` the correlation of the surface. `steps` are a rough market's daily
+    noise.
     """
 
     regime: Integers
@@ -67,7 +67,7 @@ class History(NamedTuple):
 
     `intraday` is the minute factor at each minute's start, `deviation` NIFTY's deviation of each
     minute (0 beyond the session), `shocks` the market's shock of each minute, `night_shocks` that
-    of the night before each day.
+    of the night before each day, `steps` a rough market's noise of each minute.
     """
 
     seed: int
@@ -79,6 +79,7 @@ class History(NamedTuple):
     shocks: Floats
     night_shocks: Floats
     paths: dict[str, Paths]
+    steps: rough.Steps | None
 
 
 class _Draws(NamedTuple):
@@ -86,6 +87,7 @@ class _Draws(NamedTuple):
     chances: Floats  # uniforms, a row a day
     shocks: dict[str, Floats]  # normals, a row a day
     wander: Floats  # normals, a row a day
+    rests: Floats | None  # normals of a rough market, a row a day: the day's, then its minutes'
 
 
 def persistence(half_life: float) -> float:
@@ -115,14 +117,15 @@ _UNLEVERED = math.sqrt(1.0 - p.LEVERAGE**2)
 
 def history(seed: int, mode: Mode, days: Sequence[TradingDay]) -> History:
     """The market of a seed over consecutive market days, the first of them its beginning."""
-    draws = _draw(seed, days)
+    draws = _draw(seed, mode, days)
     night_shocks = _night_shocks(draws)
     minutes = np.array([day.minutes for day in days])
     market_shocks = draws.shocks["NIFTY"]
     day_shocks = np.cumsum(market_shocks, axis=1)[:, -1] / np.sqrt(minutes)
     state = _daily_state(seed, days[0].date, mode, draws, night_shocks, day_shocks)
-    intraday = _intraday(draws)
-    deviation = _deviations(days, state, intraday)
+    steps = _minute_steps(draws)
+    intraday = _intraday(draws) if steps is None else rough.MINUTE_SCALE * rough.levels(steps)
+    deviation = _deviations(days, state, intraday - minute_convexity(mode))
     paths = {}
     for name in p.UNDERLYINGS:
         own = draws.shocks[name]
@@ -134,7 +137,16 @@ def history(seed: int, mode: Mode, days: Sequence[TradingDay]) -> History:
         )
         paths[name] = _paths(name, mode, days, state, draws, deviation, shocks, night)
     return History(
-        seed, mode, tuple(days), state, intraday, deviation, market_shocks, night_shocks, paths
+        seed,
+        mode,
+        tuple(days),
+        state,
+        intraday,
+        deviation,
+        market_shocks,
+        night_shocks,
+        paths,
+        steps,
     )
 
 
@@ -145,7 +157,35 @@ def level_factor(state: DailyState) -> Floats:
     return level
 
 
-def _draw(seed: int, days: Sequence[TradingDay]) -> _Draws:
+def minute_convexity(mode: Mode) -> Floats:
+    """What is taken off the minute factor at each minute's start, so that its exponential's square
+    is worth one.
+    """
+    if mode.rough:
+        own: Floats = rough.MINUTE_SCALE**2 * rough.variances(p.LONGEST_SESSION)
+        return own
+    return np.full(p.LONGEST_SESSION, p.INTRADAY_DEVIATION**2)
+
+
+def rough_convexity(count: int) -> Floats:
+    """What is taken off the slow and the rough factor on each of the first days, so that their
+    exponential's square is worth one.
+    """
+    memory = rough.variances(p.ROUGH_DAYS_BEFORE + count)[p.ROUGH_DAYS_BEFORE :]
+    own: Floats = p.SLOW_DEVIATION**2 + rough.DAY_SCALE**2 * memory
+    return own + 2.0 * slow_rough_covariance(count)
+
+
+def slow_rough_covariance(count: int) -> Floats:
+    """The covariance of the slow and the rough factor that none, one, two … days make: they share
+    the leverage shock.
+    """
+    slow = SLOW_PUSH * SLOW_KEPT ** np.arange(count - 1)
+    shared = np.cumsum(slow * rough.DAY_SCALE * rough.weights(count - 1))
+    return p.LEVERAGE**2 * np.append(0.0, shared)
+
+
+def _draw(seed: int, mode: Mode, days: Sequence[TradingDay]) -> _Draws:
     count = len(days)
     daily, chances = np.full((2, count, _DAY_DRAWS), 0.5)
     minute = {name: np.full((count, p.LONGEST_SESSION), 0.5) for name in (*p.UNDERLYINGS, "wander")}
@@ -159,7 +199,15 @@ def _draw(seed: int, days: Sequence[TradingDay]) -> _Draws:
         chances,
         {name: inverse_normal(minute[name]) for name in p.UNDERLYINGS},
         inverse_normal(minute["wander"]),
+        _rests(seed, days) if mode.rough else None,
     )
+
+
+def _rests(seed: int, days: Sequence[TradingDay]) -> Floats:
+    found = np.full((len(days), 1 + p.LONGEST_SESSION), 0.5)
+    for row, day in enumerate(days):
+        found[row, : 1 + day.minutes] = uniforms(seed, "rough", day.date, 1 + day.minutes)
+    return inverse_normal(found)
 
 
 def _night_shocks(draws: _Draws) -> Floats:
@@ -199,16 +247,18 @@ def _daily_state(
         now[1] = SLOW_KEPT * now[1] + SLOW_PUSH * (p.LEVERAGE * shock + _UNLEVERED * own[0])
         now[2] = FAST_KEPT * now[2] + FAST_PUSH * (p.LEVERAGE * shock + _UNLEVERED * own[1])
     in_stress = np.where(regime == p.STRESS, mode.premium_in_stress, 0.0)
-    factors, volatility, steps = {"slow": slow, "fast": fast}, slow + fast - FACTOR_VARIANCE, None
-    if mode.rough:
-        moves = p.LEVERAGE * market + _UNLEVERED * draws.daily[:, 0]
-        steps = rough.steps_of(seed, first, moves, draws.daily[:, 1])
-        factors = {"rough": rough.levels(steps)}
-        volatility = factors["rough"] - rough.variances(count)
+    steps: rough.Steps | None = None
+    factors, convexity = {"slow": slow, "fast": fast}, np.full(count, FACTOR_VARIANCE)
+    if draws.rests is not None:
+        moves = p.LEVERAGE * market + _UNLEVERED * draws.daily[:, 1]
+        steps = rough.with_past(seed, first, moves, draws.rests[:, 0])
+        remembered = rough.levels(steps)[p.ROUGH_DAYS_BEFORE :]
+        factors = {"slow": slow, "rough": rough.DAY_SCALE * remembered}
+        convexity = rough_convexity(count)
     return DailyState(
         regime,
         factors,
-        volatility,
+        np.add(*factors.values()) - convexity,
         np.maximum(mode.premium_mean + mode.premium_deviation * premium - in_stress, -0.8),
         np.clip(p.SKEW_MEAN + p.SKEW_DEVIATION * skew, *p.SKEW_LIMITS),
         steps,
@@ -238,10 +288,21 @@ def _next_regime(row: Sequence[float], chance: float) -> int:
     return sum(chance >= bound for bound in row[:-1])
 
 
+def _minute_steps(draws: _Draws) -> rough.Steps | None:
+    """The noise of each minute in a rough market."""
+    if draws.rests is None:
+        return None
+    return rough.Steps(_pushes(draws), np.ascontiguousarray(draws.rests[:, 1:]))
+
+
+def _pushes(draws: _Draws) -> Floats:
+    """The noise of each minute's volatility, in part the return shock."""
+    return p.LEVERAGE * draws.shocks["NIFTY"] + _UNLEVERED * draws.wander
+
+
 def _intraday(draws: _Draws) -> Floats:
     """The minute factor at the start of each minute; each day begins anew."""
-    push = p.INTRADAY_DEVIATION * math.sqrt(1.0 - INTRADAY_KEPT**2)
-    pushed = push * (p.LEVERAGE * draws.shocks["NIFTY"] + _UNLEVERED * draws.wander)
+    pushed = p.INTRADAY_DEVIATION * math.sqrt(1.0 - INTRADAY_KEPT**2) * _pushes(draws)
     factor = np.empty_like(pushed)
     now = p.INTRADAY_DEVIATION * draws.daily[:, 5]
     for minute in range(p.LONGEST_SESSION):
@@ -250,10 +311,10 @@ def _intraday(draws: _Draws) -> Floats:
     return factor
 
 
-def _deviations(days: Sequence[TradingDay], state: DailyState, intraday: Floats) -> Floats:
-    """NIFTY's deviation of each minute."""
+def _deviations(days: Sequence[TradingDay], state: DailyState, within: Floats) -> Floats:
+    """NIFTY's deviation of each minute, `within` the day's logarithmic one."""
     day_deviation = math.sqrt(BASE_DAY_VARIANCE * (1.0 - p.OVERNIGHT_SHARE) / FULL_SHAPE)
-    deviation = np.exp(intraday - p.INTRADAY_DEVIATION**2)
+    deviation = np.exp(within)
     deviation *= (day_deviation * level_factor(state))[:, None]
     shapes = {day.minutes: _padded_shape(day.minutes) for day in days}
     for row, day in enumerate(days):

@@ -3,24 +3,35 @@
 from __future__ import annotations
 
 import math
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
 
 from tests.trading.market.synthetic.worlds import MINUTES, grid, world
 from trading.market.synthetic import parameters as p
+from trading.market.synthetic import process
 from trading.market.synthetic.expectation import capped_square, expected_variance
 from trading.market.synthetic.modes import mode_of
+from trading.market.synthetic.process import jump_variance, level_factor
 from trading.market.synthetic.rough import Steps
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from trading.market.synthetic.modes import Mode
 
 HORIZON = 10
 SEEDS = 24
 
 
 @pytest.mark.parametrize(
-    ("mode", "rough"), [("null", False), ("realistic", False), ("realistic", True)]
+    ("mode", "rough", "every"),
+    [("null", False, 3), ("realistic", False, 3), ("realistic", True, 7)],
 )
-def test_realised_variance_averages_to_what_was_expected(mode: str, *, rough: bool) -> None:
+def test_realised_variance_averages_to_what_was_expected(
+    mode: str, every: int, *, rough: bool
+) -> None:
     """Closing prices, so that the autocorrelation of minutes counts: squared returns over horizons
     beside the expectation, an average of ratios within three standard errors.
     """
@@ -30,7 +41,7 @@ def test_realised_variance_averages_to_what_was_expected(mode: str, *, rough: bo
         minute = np.diff(grid(past, "NIFTY"), axis=1)
         opens, closes = past.paths["NIFTY"].opens, grid(past, "NIFTY")[:, -1]
         nights = np.append(0.0, opens[1:] - closes[:-1])
-        for row in range(1, 400 - HORIZON, 3):
+        for row in range(1, 400 - HORIZON, every):
             expected = expected_variance(
                 past, "NIFTY", row, np.array([0, 200]), [MINUTES] * HORIZON
             )
@@ -81,13 +92,17 @@ def test_it_knows_nothing_of_what_comes(*, rough: bool) -> None:
     shocks[20, 200:] = 9.0
     shocks[21:] = 9.0
     intraday[20, 201:] = 9.0
-    state = past.state
-    if state.steps is not None:
-        moves, rests = state.steps.moves.copy(), state.steps.rests.copy()
-        for noise in (moves, rests):
-            noise[len(noise) - 30 + 20 :] = 9.0
-        state = state._replace(steps=Steps(moves, rests))
-    poisoned = past._replace(shocks=shocks, intraday=intraday, state=state)
+    poisoned = past._replace(shocks=shocks, intraday=intraday)
+    if past.steps is not None and past.state.steps is not None:
+        daily, minutely = (
+            Steps(*(noise.copy() for noise in steps)) for steps in (past.state.steps, past.steps)
+        )
+        for noise in daily:
+            noise[p.ROUGH_DAYS_BEFORE + 20 :] = 9.0
+        for noise in minutely:
+            noise[20, 200:] = 9.0
+            noise[21:] = 9.0
+        poisoned = poisoned._replace(state=past.state._replace(steps=daily), steps=minutely)
     after = expected_variance(poisoned, "BANKNIFTY", 20, minutes, [MINUTES] * 5)
     assert np.array_equal(before, after)
 
@@ -103,3 +118,57 @@ def test_a_fall_makes_tomorrow_dearer(*, rough: bool) -> None:
         for shocks in (fallen, risen)
     )
     assert dear[0, 1] - dear[0, 0] > cheap[0, 1] - cheap[0, 0]
+
+
+FUTURES, BASES, ROW, MINUTE = 40, 16, 5, 200
+
+
+def spliced(draw: Callable[..., Any], known: int, future: int) -> Callable[..., Any]:
+    """Draws that are those of one seed up to a minute of a day and another's from there on."""
+
+    def drawn(_: int, mode: Mode, days: Any) -> Any:
+        past, later = draw(known, mode, days), draw(future, mode, days)
+        for mine, other in (
+            (past.daily, later.daily),
+            (past.chances, later.chances),
+            *((past.shocks[name], later.shocks[name]) for name in past.shocks),
+            (past.wander, later.wander),
+            (past.rests, later.rests),
+        ):
+            mine[ROW + 1 :] = other[ROW + 1 :]
+        past.daily[ROW, :2] = later.daily[ROW, :2]  # of volatility's own noise of the day
+        past.rests[ROW, 0] = later.rests[ROW, 0]
+        past.rests[ROW, 1 + MINUTE :] = later.rests[ROW, 1 + MINUTE :]
+        past.wander[ROW, MINUTE:] = later.wander[ROW, MINUTE:]
+        for name, shocks in past.shocks.items():
+            shocks[ROW, MINUTE:] = later.shocks[name][ROW, MINUTE:]
+        return past
+
+    return drawn
+
+
+def test_many_futures_of_one_rough_past_average_to_what_was_expected(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The same past up to a minute, other noise after it: the variance of the rest of the day, of
+    the next and of the three after it, is for each of many pasts only as far off as chance has it.
+    """
+    draw, null, scores = vars(process)["_draw"], mode_of("null", rough=True), []
+    night = p.BASE_VOLATILITY**2 / p.YEAR_DAYS * p.OVERNIGHT_SHARE
+    for seed in range(1, BASES + 1):
+        found = []
+        for future in range(1_000 * seed, 1_000 * seed + FUTURES):
+            monkeypatch.setattr(process, "_draw", spliced(draw, seed, future))
+            past = world(seed, null, ROW + 5)
+            days = np.square(past.deviation).sum(axis=1) + night * level_factor(past.state) ** 2
+            rest = np.square(past.deviation[ROW, MINUTE:]).sum()
+            found.append((rest, days[ROW + 1], days[ROW + 2 :].sum()))
+        expected = expected_variance(past, "NIFTY", ROW, np.array([MINUTE]), [MINUTES] * 4)[0]
+        jumps = jump_variance("NIFTY")
+        wanted = np.array([expected[0], expected[1] - expected[0], expected[4] - expected[1]])
+        wanted -= jumps * np.array([1.0 - MINUTE / MINUTES, 1.0, 3.0])
+        each = np.array(found) / wanted
+        scores.append((each.mean(axis=0) - 1.0) / (each.std(axis=0, ddof=1) / math.sqrt(FUTURES)))
+    off = np.array(scores)
+    assert (np.abs(off.mean(axis=0)) < 3.0 / math.sqrt(BASES)).all()
+    assert (np.square(off).mean(axis=0) < 2.2).all()  # one, and one of skewness and of chance

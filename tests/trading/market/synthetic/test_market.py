@@ -32,14 +32,19 @@ MINUTE = 60_000_000
 Tables = dict[str, dict[str, np.ndarray[Any, Any]]]
 
 
+def plan(mode: str) -> MarketPlan:
+    name, _, rough = mode.partition(" ")
+    return MarketPlan(1, mode_of(name, rough=bool(rough)), 5, 3)
+
+
 @cache
 def past(mode: str) -> History:
-    return market_history(MarketPlan(1, mode_of(mode), 5, 3), ORDINARY)
+    return market_history(plan(mode), ORDINARY)
 
 
 @cache
 def made(mode: str, day: date) -> Tables:
-    return day_tables(MarketPlan(1, mode_of(mode), 5, 3), past(mode), day)
+    return day_tables(plan(mode), past(mode), day)
 
 
 @cache
@@ -80,6 +85,7 @@ def clean_chains(mode: str, day: date) -> dict[tuple[str, int], dict[Any, list[t
 
 
 CASES = [("realistic", ORDINARY), ("realistic", EXPIRY), ("realistic", HALTED), ("null", EXPIRY)]
+CASES.append(("null rough", EXPIRY))
 
 
 @pytest.mark.parametrize(("mode", "day"), CASES)
@@ -256,10 +262,10 @@ def test_open_interest_has_humps_and_volume_only_grows() -> None:
     assert (np.diff(volume)[same] >= 0).all()
 
 
-def test_a_day_alone_is_the_day_of_a_longer_history() -> None:
-    plan = MarketPlan(1, mode_of("realistic"), 5, 3)
-    alone = day_tables(plan, market_history(plan, EXPIRY), EXPIRY)
-    for category, rows in made("realistic", EXPIRY).items():
+@pytest.mark.parametrize("mode", ["realistic", "null rough"])
+def test_a_day_alone_is_the_day_of_a_longer_history(mode: str) -> None:
+    alone = day_tables(plan(mode), market_history(plan(mode), EXPIRY), EXPIRY)
+    for category, rows in made(mode, EXPIRY).items():
         for name, column in rows.items():
             assert column.tolist() == alone[category][name].tolist(), name
 

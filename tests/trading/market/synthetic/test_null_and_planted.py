@@ -32,14 +32,15 @@ from trading.market.synthetic.surface import theta_of
 if TYPE_CHECKING:
     from trading.market.synthetic.process import History
 
-SEEDS = 200
+SEEDS, ROUGH_SEEDS = 200, 80
 DAYS = 60
+EITHER = pytest.mark.parametrize("rough", [False, True])
 
 
 @cache
 def null_worlds(*, rough: bool = False) -> list[History]:
-    null = mode_of("null", rough=rough)
-    return [world(seed, null, DAYS) for seed in range(1, SEEDS + 1)]
+    null, seeds = mode_of("null", rough=rough), ROUGH_SEEDS if rough else SEEDS
+    return [world(seed, null, DAYS) for seed in range(1, seeds + 1)]
 
 
 def memory_t(past: History) -> float:
@@ -66,18 +67,21 @@ def implied_day_variance(past: History, row: int) -> float:
     return float(fair * (1.0 + past.state.premium[row]))
 
 
-def test_minute_returns_of_the_null_market_predict_nothing() -> None:
-    rejected = sum(abs(memory_t(past)) > FIVE_PERCENT for past in null_worlds())
-    assert within_chance(rejected, SEEDS, 0.05)
+@EITHER
+def test_minute_returns_of_the_null_market_predict_nothing(*, rough: bool) -> None:
+    worlds = null_worlds(rough=rough)
+    rejected = sum(abs(memory_t(past)) > FIVE_PERCENT for past in worlds)
+    assert within_chance(rejected, len(worlds), 0.05)
 
 
-def test_daily_returns_of_the_null_market_predict_nothing() -> None:
-    rejected = 0
-    for past in null_worlds():
+@EITHER
+def test_daily_returns_of_the_null_market_predict_nothing(*, rough: bool) -> None:
+    worlds, rejected = null_worlds(rough=rough), 0
+    for past in worlds:
         daily = np.diff(grid(past, "NIFTY")[:, -1])
         product = daily[1:] * daily[:-1]
         rejected += abs(product.sum() / math.sqrt((product**2).sum())) > FIVE_PERCENT
-    assert within_chance(rejected, SEEDS, 0.05)
+    assert within_chance(rejected, len(worlds), 0.05)
 
 
 def test_order_flow_of_the_null_market_predicts_nothing() -> None:
@@ -91,14 +95,14 @@ def test_order_flow_of_the_null_market_predicts_nothing() -> None:
     assert within_chance(rejected, SEEDS, 0.05)
 
 
-@pytest.mark.parametrize("rough", [False, True])
+@EITHER
 def test_the_null_market_pays_no_premium_for_variance(*, rough: bool) -> None:
     worlds = null_worlds(rough=rough)
     ratios = np.array([variance_ratios(past).mean() for past in worlds])
     assert abs(t_of_mean(ratios - 1.0)) < 3.0
     assert ratios.mean() == pytest.approx(1.0, abs=0.02)
     lucky = sum(premium_t(past) > ONE_SIDED for past in worlds)
-    assert within_chance(lucky, SEEDS, 0.05)
+    assert within_chance(lucky, len(worlds), 0.05)
 
 
 def straddle_gains(past: History, days: int) -> np.ndarray:
@@ -121,7 +125,7 @@ def straddle_gains(past: History, days: int) -> np.ndarray:
     return np.array(gains)
 
 
-@pytest.mark.parametrize(("days", "rough"), [(1, False), (5, False), (5, True)])
+@pytest.mark.parametrize(("days", "rough"), [(1, False), (1, True), (5, False), (5, True)])
 def test_straddles_of_the_null_market_gain_nothing_at_its_quotes(days: int, *, rough: bool) -> None:
     worlds = null_worlds(rough=rough)
     found = np.array([straddle_gains(past, days).mean(axis=0) for past in worlds])
@@ -131,9 +135,11 @@ def test_straddles_of_the_null_market_gain_nothing_at_its_quotes(days: int, *, r
     assert half_spread.mean() < 0.02  # of about 0.8, the straddle's price: no wide net
 
 
-def test_the_null_market_is_a_martingale_at_its_carry() -> None:
-    moves = np.concatenate([np.diff(grid(past, "NIFTY")[:, -1]) for past in null_worlds()])
-    closes = np.array([[day.close_us for day in past.days] for past in null_worlds()])
+@EITHER
+def test_the_null_market_is_a_martingale_at_its_carry(*, rough: bool) -> None:
+    worlds = null_worlds(rough=rough)
+    moves = np.concatenate([np.diff(grid(past, "NIFTY")[:, -1]) for past in worlds])
+    closes = np.array([[day.close_us for day in past.days] for past in worlds])
     years = (np.diff(closes, axis=1) / (365 * 86_400e6)).ravel()
     excess = np.expm1(moves) - np.expm1(0.06 * years)
     assert abs(t_of_mean(excess)) < 3.0
