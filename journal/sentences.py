@@ -75,14 +75,20 @@ def _day_opened(data: Data) -> str:
     hours = "–".join(
         ist_text(calendar.get(name), "%H:%M") for name in ("open_us", "close_us") if calendar
     )
-    told = f"day begins: market {hours or NO_DATA} IST, {_halts(calendar.get('halts_from_paise'))}"
+    told = f"day begins: market {hours or NO_DATA} IST, {_halts(calendar)}"
     return f"{told}, state {_short(data.get('state_digest'))}"
 
 
-def _halts(close_paise: object) -> str:
-    if close_paise is None:
+def _halts(calendar: Data) -> str:
+    fields = {"NIFTY": "halts_from_paise", "SENSEX": "halts_from_sensex_paise"}
+    closes = [
+        f"{said('close_paise', calendar[field])} of {index}"
+        for index, field in fields.items()
+        if calendar.get(field) is not None
+    ]
+    if not closes:
         return "market-wide halts not told by its feed"
-    return f"market-wide halts counted from {said('close_paise', close_paise)}"
+    return f"market-wide halts counted from {' and '.join(closes)}"
 
 
 def _frame(data: Data) -> str:

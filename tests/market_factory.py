@@ -24,7 +24,7 @@ from trading.market.quality import MISSING, FrameQuality, InputQuality, State
 from trading.pricing.black import black_price, years_between
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
     from trading.engine.engine import Engine
@@ -176,7 +176,7 @@ class Rig:
     frames_of: Callable[[date], Sequence[FeedItem]] = day_frames
     closes_of: Callable[[date], Closes] = no_closes
     settlements_of: Callable[[date], Settlements] = no_settlements
-    halts_from: Callable[[date], int | None] = no_halts_told
+    halts_from: Callable[[date], Mapping[str, int]] = no_halts_told
     speed: float | None = None
     pack: bool = False  # tests look into the files of closed days
     durability: Durability = Durability.COMMIT

@@ -246,7 +246,7 @@ def _plan(wish: Wish, configuration: Configuration, store: MarketStore) -> Plan:
     def settlements_of(day: date) -> Settlements:
         return settlements(store, configuration.underlyings, day)
 
-    def halts_from(day: date) -> int | None:
+    def halts_from(day: date) -> dict[str, int]:
         return halts_counted_from(store, configuration.underlyings, day, daily=daily)
 
     return Plan(
@@ -287,7 +287,7 @@ def _live_plan(
         found = settlements(store, configuration.underlyings, day)
         return {name: price for name, price in found.items() if not price.synthetic}
 
-    def halts_from(day: date) -> int | None:
+    def halts_from(day: date) -> dict[str, int]:
         return live_halts_counted_from(store, day)
 
     return Plan(

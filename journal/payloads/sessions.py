@@ -36,7 +36,9 @@ class DayCalendar(Shape, frozen=True):
     status: how sure the figure is, in the calendar's own words (`CONFIRMED`).
     source: where the figure comes from.
     halts_from_paise: the previous close of NIFTY from which the day's feed counts market-wide
-        halts, paise; null where it tells none.
+        halts, paise; null where it counts none from NIFTY.
+    halts_from_sensex_paise: the previous close of SENSEX, paise, where it is held: whichever index
+        reaches a level first halts. Without it NIFTY alone is followed.
     """
 
     midnight_us: int
@@ -46,6 +48,7 @@ class DayCalendar(Shape, frozen=True):
     status: Text
     source: str
     halts_from_paise: Positive | None = None
+    halts_from_sensex_paise: Positive | None = None
 
 
 class DayTerms(Shape, frozen=True):

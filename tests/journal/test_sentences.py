@@ -38,7 +38,12 @@ CONTRACT = {"underlying": "NIFTY", "expiry": "2026-03-02", "strike_paise": 25300
         (
             "day.opened",
             {"calendar": {"open_us": 1772077500000000, "halts_from_paise": 2500000}},
-            "market-wide halts counted from ₹25,000.00",
+            "market-wide halts counted from ₹25,000.00 of NIFTY, state",
+        ),
+        (
+            "day.opened",
+            {"calendar": {"halts_from_paise": 2500000, "halts_from_sensex_paise": 8200000}},
+            "market-wide halts counted from ₹25,000.00 of NIFTY and ₹82,000.00 of SENSEX, state",
         ),
         (
             "day.opened",

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from trading.market.circuit_breakers import INDEX, SENSEX
 from trading.market.feeds.live_halts import DayHeard
 from trading.market.frames import Standing
-from trading.market.market_halts import INDEX
 from trading.market.quality import Reading
 
 if TYPE_CHECKING:
@@ -17,15 +17,20 @@ if TYPE_CHECKING:
 
 def halts_heard(events: Sequence[Event]) -> DayHeard:
     """What was heard since the day opened, by its events in their order from `day.opened` on. The
-    values of the index are those its frames show: one that is not traded has none, and what its
-    values led to is all that is known of it.
+    values of an index are those its frames show: one that is not traded, as SENSEX, has none, and
+    what its values led to is all that is known of it.
     """
-    opened = next((event.data for event in events if event.kind == "day.opened"), {})
+    opened = next((event.data for event in events if event.kind == "day.opened"), None)
+    calendar = {} if opened is None else opened["calendar"]
+    closes = {
+        INDEX: calendar.get("halts_from_paise"),
+        SENSEX: calendar.get("halts_from_sensex_paise"),
+    }
     said = [event.data for event in events if event.kind == "market.status"]
     frames = [event.data for event in events if event.kind == "market.frame" and event.key == INDEX]
     return DayHeard(
-        opened.get("calendar", {}).get("halts_from_paise"),
-        [_reading(frame) for frame in frames if frame["spot_paise"] is not None],
+        {index: close for index, close in closes.items() if close is not None},
+        [(INDEX, _reading(frame)) for frame in frames if frame["spot_paise"] is not None],
         {
             status["underlying"]: Standing(**status["standing"])
             for status in said

@@ -12,6 +12,7 @@ from trading.costs.tariff import day_tariff
 from trading.engine.configuration import Configuration, seconds_of_day
 from trading.execution.broker import TradingDay
 from trading.market.calendar import calendar, expires_at_us, instant_us, session_hours
+from trading.market.circuit_breakers import INDEX, SENSEX
 from trading.market.contracts import (
     ContractError,
     expiries,
@@ -25,7 +26,7 @@ from trading.risk.exposure import part
 from trading.risk.limits import LimitsError, desk_limits, limits_from_data
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from trading.engine.state import DayState
     from trading.market.feed import FeedItem
@@ -47,13 +48,13 @@ def day_data(
     configuration: Configuration,
     code_version: str,
     known_at_us: int,
-    halts_from_paise: int | None,
+    halts_from: Mapping[str, int],
     state: dict[str, Any],
     state_digest: str,
 ) -> dict[str, Any]:
     """Return the data of a day.opened. `known_at_us` is when it opens: later announcements are not
-    in it. `halts_from_paise` is what the day's feed counts market-wide halts from, None where it
-    tells none.
+    in it. `halts_from` are the previous closes that the day's feed counts market-wide halts from,
+    paise by index, none where it tells none.
 
     Raises CalendarError for a day that is no market day.
     """
@@ -62,7 +63,7 @@ def day_data(
         "configuration": configuration.to_data(),
         "configuration_digest": configuration.digest,
         "code_version": code_version,
-        "calendar": _calendar(day, known_at_us) | {"halts_from_paise": halts_from_paise},
+        "calendar": _calendar(day, known_at_us) | _halts_from(halts_from),
         "contracts": _contracts(day, configuration.underlyings, known_at_us),
         **_limits(configuration, day, known_at_us),
         "rates": {
@@ -109,6 +110,12 @@ def _calendar(day: date, known_at_us: int) -> dict[str, Any]:
         "status": hours.status,
         "source": hours.source,
     }
+
+
+def _halts_from(closes: Mapping[str, int]) -> dict[str, int | None]:
+    """Return what halts are counted from; SENSEX is named where there is a close of it."""
+    sensex = {"halts_from_sensex_paise": closes[SENSEX]} if SENSEX in closes else {}
+    return {"halts_from_paise": closes.get(INDEX), **sensex}
 
 
 def _contracts(day: date, underlyings: Sequence[str], known_at_us: int) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from trading.execution.paper import PaperBroker
 from trading.execution.settlement import Settlements, no_settlements
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Sequence
+    from collections.abc import Awaitable, Callable, Mapping, Sequence
     from datetime import date
     from pathlib import Path
 
@@ -28,10 +28,10 @@ class Clock(Protocol):
     def __call__(self) -> int: ...
 
 
-def no_halts_told(day: date) -> int | None:
+def no_halts_told(day: date) -> Mapping[str, int]:
     """What halts are counted from by a feed that tells none of itself."""
     del day
-    return None
+    return {}
 
 
 def no_frames(day: date) -> Sequence[FeedItem]:
@@ -59,7 +59,7 @@ class Plan:
     speed: float | None = None  # times real time; None is as fast as possible
     closes_of: Callable[[date], Closes] = no_closes  # of a day that has no market to look at
     settlements_of: Callable[[date], Settlements] = no_settlements  # of what expires on a day
-    halts_from: Callable[[date], int | None] = no_halts_told  # the feed's previous close, paise
+    halts_from: Callable[[date], Mapping[str, int]] = no_halts_told  # closes before, by index
     durability: Durability = Durability.COMMIT
     pack: bool = True  # closed days
     data: Sequence[DataFile] = ()  # the market files the frames come from

@@ -297,7 +297,7 @@ class SessionRunner:
             configuration=self.plan.configuration,
             code_version=self.plan.code_version,
             known_at_us=ts,
-            halts_from_paise=self._halts.previous_close_paise,
+            halts_from=self._halts.previous_closes,
             state=self.engine.dump(),
             state_digest=self.engine.digest(),
         )

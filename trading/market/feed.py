@@ -166,23 +166,24 @@ def settlements(store: MarketStore, underlyings: Sequence[str], day: date) -> Se
 
 def halts_counted_from(
     store: MarketStore, underlyings: Sequence[str], day: date, *, daily: bool = False
-) -> int | None:
-    """The previous close of NIFTY that the feed of a day counts market-wide halts from, paise; None
-    where it tells none: the close is not known, or the day is not seen while the market is open.
+) -> dict[str, int]:
+    """The previous closes that the feed of a day counts market-wide halts from, paise by index
+    (NIFTY, SENSEX); empty where it tells none: no close is known, or the day is not seen while the
+    market is open.
     """
     guard = TimeGuard(store)
     if daily or day not in _days_with_snapshots(guard, underlyings):
-        return None
+        return {}
     watch = index_watch(guard, day)
-    return None if watch is None else watch.previous_close_paise
+    return {} if watch is None else watch.previous_closes
 
 
-def live_halts_counted_from(store: MarketStore, day: date) -> int | None:
-    """The previous close of NIFTY that market-wide halts of a live day are counted from, paise;
-    None where the store has no recorded one that was known before the open.
+def live_halts_counted_from(store: MarketStore, day: date) -> dict[str, int]:
+    """The previous closes that market-wide halts of a live day are counted from, paise by index;
+    empty where the store has no recorded one that was known before the open.
     """
     watch = live_index_watch(TimeGuard(store), day)
-    return None if watch is None else watch.previous_close_paise
+    return {} if watch is None else watch.previous_closes
 
 
 def files_of_days(

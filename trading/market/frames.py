@@ -98,7 +98,7 @@ class Standing(msgspec.Struct, frozen=True):
     move_percent: int
 
 
-class MarketStatus(msgspec.Struct, frozen=True):
+class MarketStatus(msgspec.Struct, frozen=True, omit_defaults=True):
     """Trading in an underlying stopped (HALT), went on (RESUME), or its feed had a hole (GAP);
     `available_at` is when that was known, µs UTC. NOTED is what was said of a halt that stood
     already, or stood for another reason too: nothing changes by it. `standing` is what stands from

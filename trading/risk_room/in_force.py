@@ -81,12 +81,22 @@ def _source_of_limit(name: str, day: dict[str, Any]) -> str:
 def _calendar(calendar: dict[str, Any]) -> Iterator[KnownFigure]:
     hours = f"{_clock(calendar['open_us'])}–{_clock(calendar['close_us'])} IST"
     yield KnownFigure("Hours", hours, calendar["status"], calendar["source"])
-    close_paise = calendar.get("halts_from_paise")
-    if close_paise is None:
-        value, source = "not counted from the index", "the feed had no close of the day before"
-    else:
-        value, source = f"counted from ₹ {rupees(close_paise)}", "NIFTY's close of the day before"
-    yield KnownFigure("Market-wide halts", value, "", source)
+    yield KnownFigure("Market-wide halts", *_halts(calendar))
+
+
+def _halts(calendar: dict[str, Any]) -> tuple[str, str, str]:
+    """What market-wide halts are counted from: the closes, no status of their own, and whose."""
+    fields = {"NIFTY": "halts_from_paise", "SENSEX": "halts_from_sensex_paise"}
+    closes = {
+        index: rupees(calendar[field])
+        for index, field in fields.items()
+        if calendar.get(field) is not None
+    }
+    if not closes:
+        return "not counted from the index", "", "the feed had no close of the day before"
+    missing = "".join(f"; none of {index} is held" for index in fields if index not in closes)
+    value = " and ".join(f"₹ {close} of {index}" for index, close in closes.items())
+    return f"counted from {value}", "", f"the closes of the day before{missing}"
 
 
 def _contracts(

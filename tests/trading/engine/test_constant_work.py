@@ -72,7 +72,7 @@ class Desk:
             configuration=self.configuration,
             code_version="test",
             known_at_us=now,
-            halts_from_paise=None,
+            halts_from={},
             state=self.engine.dump(),
             state_digest=self.engine.digest(),
         )

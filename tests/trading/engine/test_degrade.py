@@ -310,7 +310,7 @@ def test_two_lots_of_one_index_on_one_day_go_by_contract() -> None:
         configuration=factory_configuration(),
         code_version="test",
         known_at_us=session_hours(day).open_us,
-        halts_from_paise=None,
+        halts_from={},
         state={},
         state_digest="",
     )

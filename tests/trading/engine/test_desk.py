@@ -230,7 +230,7 @@ def opened(day: date, chosen: Configuration | None = None) -> dict[str, Any]:
         configuration=chosen or factory_configuration(),
         code_version="test",
         known_at_us=session_hours(day).open_us,
-        halts_from_paise=None,
+        halts_from={},
         state={},
         state_digest="",
     )

@@ -68,7 +68,7 @@ class Session:
 
     var_dir: Path
     said: Sequence[Said]
-    close_paise: int | None = CLOSE
+    closes: dict[str, int] = field(default_factory=lambda: {"NIFTY": CLOSE})
     underlyings: tuple[str, ...] = BOTH
     asked: list[str] = field(default_factory=list)
 
@@ -103,10 +103,10 @@ class Session:
         verify_session(self.directory)
         return [line.to_event() for line in read_session(self.directory)]
 
-    def _halts_from(self, day: date) -> int | None:
+    def _halts_from(self, day: date) -> dict[str, int]:
         assert day == DAY
         self.asked.append("halts_from")
-        return self.close_paise
+        return self.closes
 
     def cut_after(self, line: LogLine, target: Path, heard: set[int]) -> Session:
         """A copy of it as a kill would have left it just after a line, and a feed that goes on
@@ -114,7 +114,7 @@ class Session:
         """
         shutil.copytree(self.directory, target / "sessions" / "live")
         unheard = [each for each in self.said if each[0] not in heard]
-        copy = Session(target, unheard, None, self.underlyings)
+        copy = Session(target, unheard, {}, self.underlyings)
         path = copy.directory / line.file
         end = line.offset + line.length
         path.write_bytes(path.read_bytes()[:end])
@@ -210,7 +210,7 @@ def test_without_a_close_a_live_session_tells_what_its_feed_tells_and_no_more(
     begins = HOURS.open_us + 20 * MINUTE_US
     said = falling(begins, 12, begins + 5 * MINUTE_US)
     said.append((begins + 5 * MINUTE_US, StatusMessage("NIFTY", "HALT", "drill")))
-    events = Session(tmp_path, said, close_paise=None).run()
+    events = Session(tmp_path, said, closes={}).run()
     assert of_kind(events, "day.opened")[0].data["calendar"]["halts_from_paise"] is None
     halts = [e for e in of_kind(events, "market.status") if e.data["status"] != "GAP"]
     assert [e.data for e in halts] == [{"underlying": "NIFTY", "status": "HALT", "reason": "drill"}]
@@ -223,6 +223,40 @@ def test_the_index_halts_a_session_that_does_not_trade_it(tmp_path: Path) -> Non
     ends = begins + 60 * MINUTE_US
     assert told(events, "BANKNIFTY") == [("HALT", begins + 1), ("RESUME", ends)]
     assert {event.key for event in of_kind(events, "market.frame")} == {"BANKNIFTY"}
+
+
+def test_sensex_halts_a_live_session_where_its_close_is_held(tmp_path: Path) -> None:
+    """It is heard though no session trades it, and what was halted for is not again after a cut."""
+    begins = HOURS.open_us + 20 * MINUTE_US + OFF_US
+    sensex, step_us = 82_000_00, 4 * MINUTE_US
+    said = market(HOURS.open_us + OFF_US, begins + 80 * MINUTE_US, {}, minutes=4)
+    said += [
+        (at_us + 2_000_000, LevelMessage("SENSEX", at_us, sensex * (1000 - 25 * n) // 1000))
+        for n in range(5)
+        for at_us in [begins + (n - 4) * step_us]
+    ]
+    low = begins + 64 * MINUTE_US + 2_000_000
+    said.append((low, LevelMessage("SENSEX", low, sensex * 899 // 1000)))
+    said.sort(key=lambda each: each[0])
+    without = Session(tmp_path / "without", said).run()
+    assert "halts_from_sensex_paise" not in of_kind(without, "day.opened")[0].data["calendar"]
+    assert told(without, "NIFTY") == []
+
+    session = Session(tmp_path / "with", said, closes={"NIFTY": CLOSE, "SENSEX": sensex})
+    events = session.run()
+    calendar = of_kind(events, "day.opened")[0].data["calendar"]
+    assert calendar["halts_from_paise"] == CLOSE
+    assert calendar["halts_from_sensex_paise"] == sensex
+    expected = [("HALT", begins + 2_000_001), ("RESUME", begins + 60 * MINUTE_US)]
+    assert [told(events, name) for name in BOTH] == [expected, expected]
+    reason = "market-wide circuit breaker, 10 % of the previous close 82000.00 of SENSEX"
+    halts = [e for e in of_kind(events, "market.status") if e.data["status"] == "HALT"]
+    assert {e.data["reason"] for e in halts} == {reason}
+    lines = list(read_session(session.directory))
+    n = max(n for n, e in enumerate(events) if e.key == "BANKNIFTY" and e.ts == halts[0].ts)
+    cut = session.cut_after(lines[n], tmp_path / "cut", {at for at, _ in said if at < events[n].ts})
+    gone_on = cut.run(from_us=events[n].ts)
+    assert [told(gone_on, name) for name in BOTH] == [expected, expected]
 
 
 @pytest.mark.parametrize(

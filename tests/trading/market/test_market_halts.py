@@ -47,7 +47,7 @@ def _span(row: dict[str, time]) -> tuple[int, int]:
 def test_a_row_holds_from_its_first_moment_to_its_last(row: dict[str, int], side: int) -> None:
     points = trigger_points(DAY, CLOSE)[row["move_percent"]]
     for at_us in _span(row):  # type: ignore[arg-type]
-        halt = Breaker(DAY, CLOSE).take(at_us, CLOSE + side * points)
+        halt = Breaker(DAY, {"NIFTY": CLOSE}).take(at_us, "NIFTY", CLOSE + side * points)
         assert halt is not None
         assert (halt.move_percent, halt.begins_us) == (row["move_percent"], at_us)
         if row.get("rest_of_day"):
@@ -65,7 +65,7 @@ def test_a_row_holds_from_its_first_moment_to_its_last(row: dict[str, int], side
 def test_a_paisa_short_of_a_level_is_not_that_level(row: dict[str, int], side: int) -> None:
     points = trigger_points(DAY, CLOSE)[row["move_percent"]]
     first, _ = _span(row)  # type: ignore[arg-type]
-    halt = Breaker(DAY, CLOSE).take(first, CLOSE + side * (points - 1))
+    halt = Breaker(DAY, {"NIFTY": CLOSE}).take(first, "NIFTY", CLOSE + side * (points - 1))
     assert (halt.move_percent if halt else 0) < row["move_percent"]
     assert (halt is None) == (row["move_percent"] == 10)
 
@@ -87,7 +87,7 @@ def test_a_paisa_short_of_a_level_is_not_that_level(row: dict[str, int], side: i
 )
 def test_the_minutes_until_trading_goes_on(clock: str, percent: int, minutes: int | None) -> None:
     begins = at(DAY, clock)
-    halt = Breaker(DAY, CLOSE).take(begins, CLOSE * (100 - percent) // 100)
+    halt = Breaker(DAY, {"NIFTY": CLOSE}).take(begins, "NIFTY", CLOSE * (100 - percent) // 100)
     assert halt is not None
     ends = HOURS.close_us if minutes is None else begins + minutes * MINUTE_US
     assert (halt.rest_of_day, halt.reopens_us) == (minutes is None, ends)
@@ -95,14 +95,14 @@ def test_the_minutes_until_trading_goes_on(clock: str, percent: int, minutes: in
 
 @pytest.mark.parametrize("at_us", [HOURS.open_us - 1, HOURS.close_us])
 def test_outside_the_session_nothing_is_halted(at_us: int) -> None:
-    assert Breaker(DAY, CLOSE).take(at_us, CLOSE // 2) is None
+    assert Breaker(DAY, {"NIFTY": CLOSE}).take(at_us, "NIFTY", CLOSE // 2) is None
 
 
 def test_a_day_without_a_session_or_before_the_table_has_no_breaker() -> None:
     with pytest.raises(CalendarError):
-        Breaker(date(2026, 2, 22), CLOSE)
+        Breaker(date(2026, 2, 22), {"NIFTY": CLOSE})
     with pytest.raises(CircuitBreakerError, match="begins on"):
-        Breaker(date(2013, 10, 11), CLOSE)
+        Breaker(date(2013, 10, 11), {"NIFTY": CLOSE})
 
 
 # --- the index: which values count ----------------------------------------------------------------
@@ -113,31 +113,31 @@ def _reading(at_us: int, paise: int, *, received: int | None = None) -> Reading:
 
 
 def test_one_wild_value_halts_nothing_and_three_that_agree_do() -> None:
-    watch = IndexWatch(DAY, CLOSE)
-    watch.take(_reading(at(DAY, "10:00"), CLOSE))
-    watch.take(_reading(at(DAY, "10:01"), CLOSE // 10))
-    watch.take(_reading(at(DAY, "10:02"), CLOSE))
+    watch = IndexWatch(DAY, {"NIFTY": CLOSE})
+    watch.take("NIFTY", _reading(at(DAY, "10:00"), CLOSE))
+    watch.take("NIFTY", _reading(at(DAY, "10:01"), CLOSE // 10))
+    watch.take("NIFTY", _reading(at(DAY, "10:02"), CLOSE))
     assert watch.found() == []
     for clock in ("10:03", "10:04", "10:05"):
-        watch.take(_reading(at(DAY, clock), CLOSE * 88 // 100))
+        watch.take("NIFTY", _reading(at(DAY, clock), CLOSE * 88 // 100))
     (halt,) = watch.found()
     assert (halt.move_percent, halt.begins_us) == (10, at(DAY, "10:05"))
     assert watch.found() == []
 
 
 def test_a_wild_value_that_is_old_as_well_halts_nothing_either() -> None:
-    watch = IndexWatch(DAY, CLOSE)
-    watch.take(_reading(at(DAY, "10:00"), CLOSE))
-    watch.take(_reading(at(DAY, "10:01"), CLOSE // 10, received=at(DAY, "10:09")))
+    watch = IndexWatch(DAY, {"NIFTY": CLOSE})
+    watch.take("NIFTY", _reading(at(DAY, "10:00"), CLOSE))
+    watch.take("NIFTY", _reading(at(DAY, "10:01"), CLOSE // 10, received=at(DAY, "10:09")))
     assert watch.found() == []
 
 
 def test_a_late_value_halts_nothing_and_a_stamp_ahead_of_its_receipt_is_not_believed() -> None:
-    watch = IndexWatch(DAY, CLOSE)
-    watch.take(_reading(at(DAY, "10:00"), CLOSE * 91 // 100))
-    watch.take(_reading(at(DAY, "09:59"), CLOSE * 89 // 100, received=at(DAY, "10:01")))
+    watch = IndexWatch(DAY, {"NIFTY": CLOSE})
+    watch.take("NIFTY", _reading(at(DAY, "10:00"), CLOSE * 91 // 100))
+    watch.take("NIFTY", _reading(at(DAY, "09:59"), CLOSE * 89 // 100, received=at(DAY, "10:01")))
     assert watch.found() == []
-    watch.take(_reading(at(DAY, "13:00"), CLOSE * 89 // 100, received=at(DAY, "12:59")))
+    watch.take("NIFTY", _reading(at(DAY, "13:00"), CLOSE * 89 // 100, received=at(DAY, "12:59")))
     (halt,) = watch.found()
     assert halt.begins_us == at(DAY, "12:59")
 
@@ -148,9 +148,10 @@ def test_a_late_value_halts_nothing_and_a_stamp_ahead_of_its_receipt_is_not_beli
 )
 def test_what_comes_later_changes_no_halt(moves: list[tuple[int, int]], cut: int) -> None:
     def halts(told: Sequence[tuple[int, int]]) -> list[object]:
-        watch = IndexWatch(DAY, CLOSE)
+        watch = IndexWatch(DAY, {"NIFTY": CLOSE})
         for minute, percent in told:
-            watch.take(_reading(HOURS.open_us + minute * MINUTE_US, CLOSE * percent // 100))
+            at_us = HOURS.open_us + minute * MINUTE_US
+            watch.take("NIFTY", _reading(at_us, CLOSE * percent // 100))
         return list(watch.found())
 
     early = halts(moves[:cut])
@@ -332,17 +333,17 @@ def test_a_generated_close_is_not_taken_for_a_recorded_day(tmp_path: Path) -> No
 def test_a_live_day_counts_from_a_recorded_close_alone(tmp_path: Path) -> None:
     """Also where the store holds a generated market of that very day."""
     store = MarketStore(tmp_path)
-    assert live_halts_counted_from(store, DAY) is None
+    assert live_halts_counted_from(store, DAY) == {}
     made = chain_rows(at(DAY, "09:16"))
     store_rows(tmp_path, "chain_snapshots", made, name="made", synthetic=True)
     store_rows(tmp_path, "index_closes", _close_rows(1), name="made", synthetic=True)
-    assert live_halts_counted_from(store, DAY) is None
+    assert live_halts_counted_from(store, DAY) == {}
     late = _close_rows(CLOSE + 100, known=at(DAY, "09:15:01"))
     store_rows(tmp_path, "index_closes", late, name="late")
-    assert live_halts_counted_from(store, DAY) is None
+    assert live_halts_counted_from(store, DAY) == {}
     store_rows(tmp_path, "index_closes", _close_rows(CLOSE))
-    assert live_halts_counted_from(store, DAY) == CLOSE
-    assert live_halts_counted_from(store, date(2026, 2, 22)) is None  # a Sunday
+    assert live_halts_counted_from(store, DAY) == {"NIFTY": CLOSE}
+    assert live_halts_counted_from(store, date(2026, 2, 22)) == {}  # a Sunday
 
 
 def test_the_file_of_the_close_is_among_those_a_session_names(tmp_path: Path) -> None:

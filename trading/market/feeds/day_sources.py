@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from datetime import date, time, timedelta
 from typing import TYPE_CHECKING
 
-from trading.market.calendar import instant_us
+from trading.market.calendar import CalendarError, calendar, instant_us, session_hours
 from trading.market.feeds.chains import LEGS, ordered
 from trading.market.frames import FrameSource
 from trading.market.store import CHAIN_SNAPSHOTS, sql_text
@@ -27,6 +28,13 @@ def span_of_day(day: date) -> tuple[int, int]:
     return instant_us(day, time(0)), instant_us(day + timedelta(days=1), time(0))
 
 
+def closes_known_from_us(day: date) -> int:
+    """From when on the closes of the market day before a day can be known, µs UTC: its own close.
+    Raises CalendarError where the calendar does not say.
+    """
+    return session_hours(calendar().previous_market_day(day)).close_us
+
+
 def entries_of_day(
     guard: TimeGuard, underlyings: Sequence[str], day: date
 ) -> dict[str, list[Entry]]:
@@ -34,6 +42,9 @@ def entries_of_day(
     nothing generated is mixed in, and the other way round.
     """
     first, past = span_of_day(day)
+    known_from = dict.fromkeys(_SOURCES, first)
+    with suppress(CalendarError):
+        known_from[INDEX_CLOSES] = closes_known_from_us(day)
     chains = [
         entry
         for entry in guard.entries(CHAIN_SNAPSHOTS)
@@ -46,7 +57,7 @@ def entries_of_day(
             for entry in guard.entries(category)
             if entry.source.synthetic == synthetic
             and entry.ranges["available_at"][0] < past
-            and entry.ranges["available_at"][1] >= first
+            and entry.ranges["available_at"][1] >= known_from[category]
         ]
         for category in _SOURCES[1:]
     }

@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from trading.market.calendar import CalendarError, calendar, session_hours
-from trading.market.circuit_breakers import CircuitBreakerError
-from trading.market.feeds.day_sources import INDEX_CLOSES, entries_of_day, span_of_day
+from trading.market.circuit_breakers import INDEX, CircuitBreakerError
+from trading.market.feeds.day_sources import INDEX_CLOSES, closes_known_from_us, entries_of_day
 from trading.market.feeds.rows import as_rows
 from trading.market.frames import MarketStatus
-from trading.market.market_halts import INDEX, INDEX_NAMES, IndexWatch, reason_of
+from trading.market.market_halts import INDEX_NAMES, IndexWatch
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 
 
 def index_watch(guard: TimeGuard, day: date) -> IndexWatch | None:
-    """What follows the index of a day; None when its previous close is not known, or the day is
-    none of the market's.
+    """What follows the indices of a day; None when no previous close is known, or the day is none
+    of the market's.
     """
     return _watch(guard, day, entries_of_day(guard, (INDEX,), day)[INDEX_CLOSES])
 
@@ -35,25 +35,31 @@ def live_index_watch(guard: TimeGuard, day: date) -> IndexWatch | None:
 
 def _watch(guard: TimeGuard, day: date, entries: Sequence[Entry]) -> IndexWatch | None:
     try:
-        close_paise = _previous_close(guard, day, entries)
-        return None if close_paise is None else IndexWatch(day, close_paise)
+        closes = _previous_closes(guard, day, entries)
+        return IndexWatch(day, closes) if closes else None
     except (CalendarError, CircuitBreakerError):
         return None
 
 
-def _previous_close(guard: TimeGuard, day: date, entries: Sequence[Entry]) -> int | None:
-    """The official close of the market day before as known before the open, paise."""
-    first, _ = span_of_day(day)
+def _previous_closes(guard: TimeGuard, day: date, entries: Sequence[Entry]) -> dict[str, int]:
+    """The official closes of the market day before as known before the open, paise by index."""
     columns = guard.window(
         INDEX_CLOSES,
-        from_us=first,
+        from_us=closes_known_from_us(day),
         past_us=session_hours(day).open_us + 1,
         entries=entries,
-        columns=("trade_date", "close_paise"),
-        where={"index": INDEX_NAMES, "trade_date": calendar().previous_market_day(day)},
+        columns=("trade_date", "index", "close_paise"),
+        where={
+            "index": tuple(name for names in INDEX_NAMES.values() for name in names),
+            "trade_date": calendar().previous_market_day(day),
+        },
     )
-    closes = [row["close_paise"] for row in as_rows(columns)]
-    return next((close for close in reversed(closes) if close is not None), None)
+    rows = [row for row in as_rows(columns) if row["close_paise"] is not None]
+    closes = {
+        index: [row["close_paise"] for row in rows if row["index"] in names]
+        for index, names in INDEX_NAMES.items()
+    }
+    return {index: known[-1] for index, known in closes.items() if known}
 
 
 class Standstill:
@@ -94,7 +100,7 @@ class Standstill:
         assert self._index is not None  # noqa: S101 - it found the halt
         was_halted = self._until_us is not None
         self._until_us = halt.reopens_us
-        reason = reason_of(halt.move_percent, self._index.previous_close_paise)
+        reason = self._index.reason_of(halt)
         return [
             MarketStatus(name, at_us, "HALT", reason)
             for name in self._underlyings

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Protocol
 
 import msgspec
 
+from trading.market.circuit_breakers import INDICES
 from trading.market.feeds.assembly import Assembly, Bar, ChainSnapshot, Print
 from trading.market.feeds.messages import (
     ChainMessage,
@@ -21,7 +22,6 @@ from trading.market.feeds.messages import (
     VixMessage,
 )
 from trading.market.frames import ExpiryBlock, FrameSource, MarketFrame, MarketStatus
-from trading.market.market_halts import INDEX
 from trading.market.quality import CADENCES, Reading
 from trading.pricing.forward import parity_forward
 
@@ -129,17 +129,17 @@ class LiveAssembly:
     def _begun(
         self, message: ChainMessage | LevelMessage | PrintMessage, at_us: int
     ) -> list[MarketStatus]:
-        """The halt that a message about the index begins."""
+        """The halt that a message about an index begins."""
         if self._halts is None or isinstance(message, PrintMessage):
             return []
         level_paise = message.spot_paise if isinstance(message, ChainMessage) else None
         if isinstance(message, LevelMessage) and message.expiry is None:
             level_paise = message.value_paise
-        if message.underlying != INDEX or level_paise is None:
+        if message.underlying not in INDICES or level_paise is None:
             return []
         digest, cadence_us = self._source.digest, self._cadence_us
         reading = Reading(level_paise, message.as_of, at_us, digest, cadence_us)
-        return self._halts.begun(reading)
+        return self._halts.begun(message.underlying, reading)
 
     def _told(self, statuses: list[MarketStatus]) -> list[MarketFrame | MarketStatus]:
         """Let trading stand still or go on as some statuses say."""

@@ -11,11 +11,11 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from trading.market.frames import MarketStatus, Standing
-from trading.market.market_halts import IndexWatch, reason_of
+from trading.market.market_halts import IndexWatch
 from trading.market.store import UNDERLYINGS
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
     from trading.market.calendar import SessionHours
     from trading.market.circuit_breakers import Halt
@@ -24,13 +24,13 @@ if TYPE_CHECKING:
 
 @dataclass(slots=True)
 class DayHeard:
-    """What was heard of a day's halts up to an instant: the close they are counted from (paise;
-    None: they are not), the values of the index, and what stands by underlying since its last
+    """What was heard of a day's halts up to an instant: the closes they are counted from (paise by
+    index; none: they are not), values of the indices, and what stands by underlying since its last
     status.
     """
 
-    previous_close_paise: int | None = None
-    index: list[Reading] = field(default_factory=list)
+    previous_closes: Mapping[str, int] = field(default_factory=dict)
+    values: list[tuple[str, Reading]] = field(default_factory=list)
     standing: dict[str, Standing] = field(default_factory=dict)
 
 
@@ -60,8 +60,8 @@ class LiveHalts:
         self._told = silent | {name for name, each in standing.items() if each.told}
         self._until_us = max((each.until_us or 0 for each in standing.values()), default=0) or None
         self._percent = max((each.move_percent for each in standing.values()), default=0)
-        for reading in heard.index:
-            index.take(reading)
+        for name, reading in heard.values:
+            index.take(name, reading)
         index.stand(self._percent, self._until_us or 0)
 
     def heard(self, said: MarketStatus) -> MarketStatus:
@@ -73,9 +73,9 @@ class LiveHalts:
         because = f": {said.reason}" if said.reason else ""
         return self._say(name, said.available_at, "NOTED", f"{said.status} of the feed{because}")
 
-    def begun(self, reading: Reading) -> list[MarketStatus]:
-        """The halt that a value of the index leads to when it is received, if any."""
-        self._index.take(reading)
+    def begun(self, index: str, reading: Reading) -> list[MarketStatus]:
+        """The halt that a value of an index leads to when it is received, if any."""
+        self._index.take(index, reading)
         at_us = reading.available_at
         halts = [halt for halt in self._index.found() if at_us < halt.reopens_us]
         return [status for halt in halts for status in self._begin(halt, at_us)]
@@ -89,7 +89,7 @@ class LiveHalts:
             return []
         if at_us < until_us:
             left = [name for name in self._underlyings if name not in self._halted]
-            reason = self._reason(self._percent)
+            reason = f"market-wide circuit breaker, {self._percent} %: its halt stands"
             return [self._say(name, at_us, "HALT", reason) for name in left]
         if until_us >= self._close_us:
             return []
@@ -101,14 +101,11 @@ class LiveHalts:
     def _begin(self, halt: Halt, at_us: int) -> list[MarketStatus]:
         self._until_us = halt.reopens_us
         self._percent = max(self._percent, halt.move_percent)
-        reason = self._reason(halt.move_percent)
+        reason = self._index.reason_of(halt)
         return [
             self._say(name, at_us, "NOTED" if name in self._halted else "HALT", reason)
             for name in self._underlyings
         ]
-
-    def _reason(self, move_percent: int) -> str:
-        return reason_of(move_percent, self._index.previous_close_paise)
 
     def _say(self, name: str, at_us: int, status: str, reason: str | None) -> MarketStatus:
         if status == "HALT":
@@ -130,9 +127,9 @@ def live_halts(
     """The halts of a live day, as they go on after what was heard of it; None where there is
     nothing to count them from.
     """
-    if heard.previous_close_paise is None:
+    if not heard.previous_closes:
         return None
-    index = IndexWatch(hours.day, heard.previous_close_paise)
+    index = IndexWatch(hours.day, heard.previous_closes)
     return LiveHalts(
         underlyings, index, heard, halted=halted, close_us=hours.close_us, from_us=from_us
     )

@@ -5,6 +5,7 @@ become.
 from __future__ import annotations
 
 from bisect import bisect_right
+from functools import partial
 from heapq import merge
 from itertools import groupby, pairwise, repeat
 from operator import itemgetter
@@ -13,6 +14,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from trading.market.calendar import CalendarError, session_hours
+from trading.market.circuit_breakers import INDICES
 from trading.market.feeds.assembly import Assembly, Bar, Print
 from trading.market.feeds.chains import snapshots
 from trading.market.feeds.day_sources import (
@@ -27,7 +29,6 @@ from trading.market.feeds.gaps import GapWatch
 from trading.market.feeds.halts import Standstill, index_watch
 from trading.market.feeds.rows import as_lists, as_rows, by_underlying
 from trading.market.frames import FrameSource, MarketFrame, MarketStatus
-from trading.market.market_halts import INDEX
 from trading.market.quality import Reading
 from trading.market.store import CHAIN_SNAPSHOTS, UNDERLYINGS
 
@@ -189,7 +190,7 @@ class RecordedDay:
         for index, snapshot in snapshots(columns, sources, cadences, expiries, strikes_each_side):
             assembly = self._assemblies[names[index]]
             yield _Observation(snapshot.available_at, 2, assembly.take_chain, snapshot)
-            if self._index and names[index] == INDEX and snapshot.spot_paise is not None:
+            if self._index and names[index] in INDICES and snapshot.spot_paise is not None:
                 reading = Reading(
                     snapshot.spot_paise,
                     snapshot.as_of,
@@ -197,7 +198,8 @@ class RecordedDay:
                     snapshot.source.digest,
                     snapshot.cadence_us,
                 )
-                yield _Observation(snapshot.available_at, 2, self._index.take, reading)
+                take = partial(self._index.take, names[index])
+                yield _Observation(snapshot.available_at, 2, take, reading)
 
     def _bars(self) -> Iterator[_Observation]:
         for category, name in BARS.items():
@@ -218,10 +220,10 @@ class RecordedDay:
                 )
             )
             sources = {e.source.digest: frame_source(e) for e in self._entries[category]}
-            for underlying, bars in by_underlying(rows).items():
+            for underlying, bars in sorted(by_underlying(rows).items()):
                 for row in self._nearest_and_finest(bars):
                     bar = _bar(row, sources[row["source_digest"]])
-                    if self._index and name == "spot" and underlying == INDEX:
+                    if self._index and name == "spot" and underlying in INDICES:
                         reading = Reading(
                             bar.value_paise,
                             bar.as_of,
@@ -229,16 +231,17 @@ class RecordedDay:
                             bar.source.digest,
                             bar.cadence_us,
                         )
-                        yield _Observation(bar.available_at, 1, self._index.take, reading)
+                        follow = partial(self._index.take, underlying)
+                        yield _Observation(bar.available_at, 1, follow, reading)
                     if underlying not in self._assemblies:
                         continue
                     take = getattr(self._assemblies[underlying], f"take_{name}")
                     yield _Observation(bar.available_at, 1, take, bar)
 
     def _needed(self, name: str) -> tuple[str, ...]:
-        """Whose bars are read: the index halts the market whether or not it is traded."""
-        index = (INDEX,) if self._index and name == "spot" else ()
-        return tuple(dict.fromkeys((*self._underlyings, *index)))
+        """Whose bars are read: an index halts the market whether or not it is traded."""
+        indices = self._index.previous_closes if self._index and name == "spot" else ()
+        return tuple(dict.fromkeys((*self._underlyings, *indices)))
 
     def _nearest_and_finest(self, bars: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
         """The bars of the shortest interval there is, and of the nearest expiry."""
