@@ -17,6 +17,7 @@ from tests.trading.market.synthetic.worlds import (
     MINUTES,
     autocorrelation,
     correlation,
+    farthest_from_close,
     grid,
     missed,
     stylised_facts,
@@ -61,6 +62,29 @@ def test_every_fact_is_in_its_range_over_many_seeds(name: str) -> None:
     for fact in ACCEPTED:
         misses = sum(fact in outside(name, seed) for seed in range(1, LONG_PANEL + 1))
         assert misses <= MOST_MISSES, fact
+
+
+def farthest(seeds: int) -> float:
+    """How far NIFTY goes from a close before on any of 750 days, of so many seeds."""
+    moves = [facts_of(seed, 750)["NIFTY"]["farthest from a close"] for seed in range(1, seeds + 1)]
+    return max(moves)
+
+
+def test_no_day_of_the_panel_goes_as_far_as_a_circuit_breaker() -> None:
+    """No bound is set; ten per cent are more than five deviations of a day at its ceiling."""
+    assert farthest(PANEL) == pytest.approx(0.0664, abs=5e-5)
+
+
+@pytest.mark.parametrize(("mode", "moved"), [("realistic", 0.0870), ("null", 0.0828)])
+def test_the_farthest_day_known_is_that_of_a_seed(mode: str, moved: float) -> None:
+    """Of two hundred seeds, measured in both modes; the slow trial looks again at all of one."""
+    found = farthest_from_close(grid(world(125, mode_of(mode), 750), "NIFTY"))
+    assert found == pytest.approx(moved, abs=5e-5)
+
+
+@pytest.mark.slow
+def test_the_farthest_day_of_many_seeds_stays_short_of_a_circuit_breaker() -> None:
+    assert farthest(LONG_PANEL) == pytest.approx(0.0870, abs=5e-5)
 
 
 @pytest.mark.parametrize("seed", [2, 3, 4, 5, 7])

@@ -109,7 +109,13 @@ def stylised_facts(prices: Array) -> dict[str, float]:
         "Hill, 5 minutes": hill(five.ravel(), 0.01),
         "jump share": float(1.0 - bipower.sum() / five_variance.sum()),
         "roughness of log RV": float(np.polyfit(np.log(lags), np.log(moved), 1)[0]),
+        "farthest from a close": farthest_from_close(prices),
     }
+
+
+def farthest_from_close(prices: Array) -> float:
+    """The largest move of any day from the close before it, at the open or a minute's end."""
+    return float(np.abs(np.expm1(prices[1:] - prices[:-1, -1:])).max())
 
 
 ACCEPTED = {
