@@ -1,6 +1,5 @@
-"""A market whose own path falls beyond a circuit breaker: its feed tells the halts, by the dated
-table, though nothing was scripted. No market of the generator's own figures was seen to fall so far
-(`test_stylised_facts.py`), so this one is three times as volatile.
+"""A market whose own path falls beyond a circuit breaker: its feed tells the halt, by the dated
+table, though nothing was scripted. One day in about a million falls so far; this is one.
 """
 
 from __future__ import annotations
@@ -16,22 +15,17 @@ from trading.market.circuit_breakers import halts
 from trading.market.feed import feed_items, halts_counted_from
 from trading.market.frames import MarketFrame, MarketStatus
 from trading.market.store import MarketStore
-from trading.market.synthetic import expectation, order_flow, process
 from trading.market.synthetic.services import market_synthesise
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-BEFORE, DAY = date(2026, 2, 19), date(2026, 2, 20)
-SEED = 2  # which falls by more than 10 % on that day when it is so volatile
+SEED, BEFORE, DAY = 1031, date(2022, 10, 4), date(2022, 10, 6)
 BOTH = ("NIFTY", "BANKNIFTY")
 
 
 @pytest.fixture
-def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> MarketStore:
-    wild = 0.45**2 / 252  # a day's variance, in place of 0.138² / 252
-    for module in (process, expectation, order_flow):
-        monkeypatch.setattr(module, "BASE_DAY_VARIANCE", wild)
+def store(tmp_path: Path) -> MarketStore:
     market_synthesise(
         root=tmp_path, seed=SEED, from_date=BEFORE, to_date=DAY, cadence_minutes=5, expiries=1
     )
