@@ -13,8 +13,14 @@ from trading.market.synthetic import parameters as p
 from trading.market.synthetic import process
 from trading.market.synthetic.expectation import capped_square, expected_variance
 from trading.market.synthetic.modes import mode_of
-from trading.market.synthetic.process import jump_variance, level_factor
-from trading.market.synthetic.rough import Steps
+from trading.market.synthetic.process import (
+    BASE_DAY_VARIANCE,
+    SLOW_KEPT,
+    SLOW_PUSH,
+    jump_variance,
+    level_factor,
+)
+from trading.market.synthetic.rough import DAY_SCALE, Steps, levels
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -172,3 +178,52 @@ def test_many_futures_of_one_rough_past_average_to_what_was_expected(
     off = np.array(scores)
     assert (np.abs(off.mean(axis=0)) < 3.0 / math.sqrt(BASES)).all()
     assert (np.square(off).mean(axis=0) < 2.2).all()  # one, and one of skewness and of chance
+
+
+def impulse_responses(days: int) -> dict[str, np.ndarray[Any, Any]]:
+    """What one unit of each noise of each day (rows, from the first of the rough process on) makes
+    of the slow and the rough factor together at each day's open (columns).
+    """
+    unit, nothing = np.eye(p.ROUGH_DAYS_BEFORE + days), np.zeros((p.ROUGH_DAYS_BEFORE + days,) * 2)
+    moved = DAY_SCALE * levels(Steps(unit, nothing))
+    slow = np.zeros_like(unit)
+    for now in range(p.ROUGH_DAYS_BEFORE, len(unit) - 1):
+        slow[:, now + 1] = SLOW_KEPT * slow[:, now] + SLOW_PUSH * unit[:, now]
+    alone = math.sqrt(1.0 - p.LEVERAGE**2)
+    return {
+        "market": p.LEVERAGE * (slow + moved),
+        "slow": alone * slow,
+        "rough": alone * moved,
+        "rest": DAY_SCALE * levels(Steps(nothing, unit)),
+    }
+
+
+def test_a_rough_price_of_variance_is_that_of_unit_impulses(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Nothing has happened, one regime and no ceiling: the logarithm of a coming day's expected
+    square is twice what is not known of its factors less what is taken off, both summed here from
+    impulses. The night's share of today's shock is known, and is nothing.
+    """
+    monkeypatch.setattr(p, "REGIME_VOLATILITY", (1.0,) * 4)
+    monkeypatch.setattr(p, "MOST_VOLATILITY", 1e6)
+    past, ahead, row = world(1, mode_of("null", rough=True), ROW + 1), 12, ROW
+    assert past.state.steps is not None
+    silent = past._replace(
+        shocks=np.zeros_like(past.shocks),
+        night_shocks=np.zeros_like(past.night_shocks),
+        state=past.state._replace(
+            factors={name: np.zeros_like(each) for name, each in past.state.factors.items()},
+            steps=Steps(*(np.zeros_like(each) for each in past.state.steps)),
+        ),
+    )
+    expected = expected_variance(silent, "NIFTY", row, np.array([0]), [MINUTES] * ahead)[0]
+    square = (np.diff(expected) - jump_variance("NIFTY")) / BASE_DAY_VARIANCE
+
+    made, today = impulse_responses(row + 1 + ahead), p.ROUGH_DAYS_BEFORE + row
+    coming = slice(today + 1, None)
+    taken = sum(np.square(each[:, coming]).sum(axis=0) for each in made.values())
+    taken += (p.SLOW_DEVIATION * SLOW_KEPT ** np.arange(row + 1, row + 1 + ahead)) ** 2
+    unknown = sum(np.square(each[today:, coming]).sum(axis=0) for each in made.values())
+    unknown -= p.OVERNIGHT_SHARE * np.square(made["market"][today, coming])
+    assert 0.5 * np.log(square) == pytest.approx(unknown - taken, rel=1e-9)
