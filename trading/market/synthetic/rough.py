@@ -6,8 +6,8 @@ the logarithmic volatility of the rough Bergomi model (Bayer, Friz and Gatheral 
 scheme of Bennedsen, Lunde and Pakkanen (2017, Finance and Stochastics 21, 931) with kappa = 1: the
 Wiener integral over the step next to the kernel's singularity is exact, jointly with the increment
 of W (for a step of one: covariance 1/(H + 1/2), variance 1/(2H)); every step k before it has the
-kernel at its optimal point b_k = ((k^(H+1/2) - (k-1)^(H+1/2)) / (H+1/2))^(1/(H-1/2)) (proposition
-2.8), where it is the kernel's mean over the step.
+kernel at its optimal point b_k = ((k^(H+1/2) - (k-1)^(H+1/2)) / (H+1/2))^(1/(H-1/2)), where it is
+the kernel's mean over the step.
 
 The kernel is cut at each day's open. What earlier days made is stepped once a day and stands for
 the day: one process, from ROUGH_DAYS_BEFORE days before the market's first day on. What the day
