@@ -93,7 +93,7 @@ class MemorySession:
             configuration=self.configuration,
             code_version="test",
             known_at_us=ts,
-            halts_from_paise=None,
+            halts_from={},
             state=self.engine.dump(),
             state_digest=self.engine.digest(),
         )
@@ -118,7 +118,8 @@ class MemorySession:
         prices = self._settlements_of(day) if due else {}
         for name in due:
             if name in prices:
-                data = {"underlying": name, "expiry": day.isoformat()} | prices[name]._asdict()
+                named = {"underlying": name, "expiry": day.isoformat()}
+                data = named | prices[name]._asdict() | {"tariff": None}
                 await self._give("settlement.published", ts, data, key=name)
 
     async def _commit(self) -> None:
