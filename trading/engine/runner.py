@@ -43,7 +43,7 @@ from trading.engine.opening import (
 from trading.engine.outbox import Outbox
 from trading.engine.reconciliation import DAY_OPENED, DOUBT, RESTART, statement_data
 from trading.engine.resume import Resumption, resume
-from trading.engine.settlement import expiring_underlyings, unsettled_expiries
+from trading.engine.settlement import expiring_underlyings, settlement_data, unsettled_expiries
 from trading.execution.broker import Moment, UnreachableError
 from trading.market.calendar import session_hours
 from trading.market.feeds.live import LiveAssembly
@@ -345,8 +345,8 @@ class SessionRunner:
         prices = self.plan.settlements_of(date.fromisoformat(expiry)) if due else {}
         for underlying in due:
             if underlying in prices:
-                named = {"underlying": underlying, "expiry": expiry}
-                data = named | prices[underlying]._asdict() | {"tariff": self._tariff_of(expiry)}
+                price, tariff = prices[underlying], self._tariff_of(expiry)
+                data = settlement_data(underlying, expiry, price, tariff=tariff)
                 await self._step("settlement.published", ts, data, key=underlying)
 
     def _tariff_of(self, expiry: str) -> dict[str, Any] | None:

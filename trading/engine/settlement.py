@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from trading.engine.step import Step
+    from trading.execution.settlement import SettlementPrice
 
 EXPIRY = "EXPIRY"
 NO_PRICE, ORDER_WORKS = "NO_PRICE", "ORDER_WORKS"
@@ -41,6 +42,16 @@ def unsettled_expiries(trades: Iterable[Trade], date: str) -> list[str]:
     """The expiries before a day of what is still held, in ascending order."""
     legs = (leg for trade in trades for leg in trade.legs if leg.open_quantity)
     return sorted({leg.contract.expiry for leg in legs if leg.contract.expiry < date})
+
+
+def settlement_data(
+    underlying: str, expiry: str, price: SettlementPrice, *, tariff: dict[str, Any] | None
+) -> dict[str, Any]:
+    """Return the data of a settlement.published. `tariff` are the rates of the expiry where the
+    open day is a later one.
+    """
+    named = {"underlying": underlying, "expiry": expiry}
+    return named | price._asdict() | {"tariff": tariff}
 
 
 def on_settlement_published(step: Step) -> None:

@@ -14,7 +14,7 @@ from trading.engine.inputs import day_inputs
 from trading.engine.opening import day_data, opening_instant, trading_day
 from trading.engine.outbox import Outbox
 from trading.engine.plan import paper_broker
-from trading.engine.settlement import expiring_underlyings
+from trading.engine.settlement import expiring_underlyings, settlement_data
 from trading.execution.broker import Moment
 from trading.execution.settlement import Settlements, no_settlements
 from trading.market.calendar import session_hours
@@ -118,8 +118,7 @@ class MemorySession:
         prices = self._settlements_of(day) if due else {}
         for name in due:
             if name in prices:
-                named = {"underlying": name, "expiry": day.isoformat()}
-                data = named | prices[name]._asdict() | {"tariff": None}
+                data = settlement_data(name, day.isoformat(), prices[name], tariff=None)
                 await self._give("settlement.published", ts, data, key=name)
 
     async def _commit(self) -> None:
