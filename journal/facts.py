@@ -12,6 +12,8 @@ if TYPE_CHECKING:
 
 FACT_LIMIT = 120  # lines; an event with more is cut and says so
 LISTED = 8  # entries of an array that are spelled out
+# The previous closes that halts are counted from, by index, as a day's calendar names them.
+HALTS_FROM = {"NIFTY": "halts_from_paise", "SENSEX": "halts_from_sensex_paise"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +23,14 @@ class Fact:
     name: str
     text: str
     figure: bool = False
+
+
+def halt_closes(calendar: dict[str, Any]) -> dict[str, int]:
+    """Return the previous closes that market-wide halts are counted from, paise by index; of a
+    day's calendar, in its `day.opened`.
+    """
+    closes = {index: calendar.get(field) for index, field in HALTS_FROM.items()}
+    return {index: close for index, close in closes.items() if close is not None}
 
 
 def facts(data: dict[str, Any]) -> tuple[list[Fact], bool]:

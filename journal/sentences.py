@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from journal.facts import said
+from journal.facts import halt_closes, said
 from journal.figures import NO_DATA, comparison, count, ist_text, signed_rupees, significant, span
 
 if TYPE_CHECKING:
@@ -80,11 +80,8 @@ def _day_opened(data: Data) -> str:
 
 
 def _halts(calendar: Data) -> str:
-    fields = {"NIFTY": "halts_from_paise", "SENSEX": "halts_from_sensex_paise"}
     closes = [
-        f"{said('close_paise', calendar[field])} of {index}"
-        for index, field in fields.items()
-        if calendar.get(field) is not None
+        f"{said('close_paise', close)} of {index}" for index, close in halt_closes(calendar).items()
     ]
     if not closes:
         return "market-wide halts not told by its feed"

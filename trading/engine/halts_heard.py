@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from trading.market.circuit_breakers import INDEX, SENSEX
+from journal.facts import halt_closes
+from trading.market.circuit_breakers import INDEX
 from trading.market.feeds.live_halts import DayHeard
 from trading.market.frames import Standing
 from trading.market.quality import Reading
@@ -21,15 +22,10 @@ def halts_heard(events: Sequence[Event]) -> DayHeard:
     what its values led to is all that is known of it.
     """
     opened = next((event.data for event in events if event.kind == "day.opened"), None)
-    calendar = {} if opened is None else opened["calendar"]
-    closes = {
-        INDEX: calendar.get("halts_from_paise"),
-        SENSEX: calendar.get("halts_from_sensex_paise"),
-    }
     said = [event.data for event in events if event.kind == "market.status"]
     frames = [event.data for event in events if event.kind == "market.frame" and event.key == INDEX]
     return DayHeard(
-        {index: close for index, close in closes.items() if close is not None},
+        {} if opened is None else halt_closes(opened["calendar"]),
         [(INDEX, _reading(frame)) for frame in frames if frame["spot_paise"] is not None],
         {
             status["underlying"]: Standing(**status["standing"])

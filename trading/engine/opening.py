@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from journal.facts import HALTS_FROM
 from trading.costs.funding import DEFAULT_RATE_E9
 from trading.costs.tariff import day_tariff
 from trading.engine.configuration import Configuration, seconds_of_day
@@ -114,8 +115,8 @@ def _calendar(day: date, known_at_us: int) -> dict[str, Any]:
 
 def _halts_from(closes: Mapping[str, int]) -> dict[str, int | None]:
     """Return what halts are counted from; SENSEX is named where there is a close of it."""
-    sensex = {"halts_from_sensex_paise": closes[SENSEX]} if SENSEX in closes else {}
-    return {"halts_from_paise": closes.get(INDEX), **sensex}
+    sensex = {HALTS_FROM[SENSEX]: closes[SENSEX]} if SENSEX in closes else {}
+    return {HALTS_FROM[INDEX]: closes.get(INDEX), **sensex}
 
 
 def _contracts(day: date, underlyings: Sequence[str], known_at_us: int) -> dict[str, Any]:

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from journal.facts import HALTS_FROM, halt_closes
 from journal.figures import count, ist_text, rupees
 from trading.market.figures import UNCONFIRMED
 from trading.market.figures_in_force import rate_name, rate_text
@@ -86,16 +87,11 @@ def _calendar(calendar: dict[str, Any]) -> Iterator[KnownFigure]:
 
 def _halts(calendar: dict[str, Any]) -> tuple[str, str, str]:
     """What market-wide halts are counted from: the closes, no status of their own, and whose."""
-    fields = {"NIFTY": "halts_from_paise", "SENSEX": "halts_from_sensex_paise"}
-    closes = {
-        index: rupees(calendar[field])
-        for index, field in fields.items()
-        if calendar.get(field) is not None
-    }
+    closes = halt_closes(calendar)
     if not closes:
         return "not counted from the index", "", "the feed had no close of the day before"
-    missing = "".join(f"; none of {index} is held" for index in fields if index not in closes)
-    value = " and ".join(f"₹ {close} of {index}" for index, close in closes.items())
+    missing = "".join(f"; none of {index} is held" for index in HALTS_FROM if index not in closes)
+    value = " and ".join(f"₹ {rupees(close)} of {index}" for index, close in closes.items())
     return f"counted from {value}", "", f"the closes of the day before{missing}"
 
 
