@@ -99,7 +99,7 @@ class Assembly:
             return
         nearest = next((b for b in snapshot.blocks if b.forward_paise is not None), None)
         self._forward = None if nearest is None else nearest.forward_paise
-        self._chain.take(_reading(0, snapshot, snapshot.source.digest), nearest)
+        self._chain.take(reading_of(0, snapshot, snapshot.source.digest), nearest)
         self._shown = self._snapshot = snapshot
 
     def take_spot(self, bar: Bar) -> None:
@@ -165,7 +165,7 @@ class Assembly:
         return frame
 
     def _take(self, watch: ValueWatch, bar: Bar) -> bool:
-        taken = watch.take(_reading(bar.value_paise, bar, bar.source.digest))
+        taken = watch.take(reading_of(bar.value_paise, bar, bar.source.digest))
         if taken:
             self._bar = bar
         else:
@@ -177,7 +177,7 @@ class Assembly:
     def _take_spot_of(self, snapshot: ChainSnapshot) -> None:
         """A chain that says where the index stood is one more word on it, unless it is late."""
         if snapshot.spot_paise is not None:
-            self._spot.take(_reading(snapshot.spot_paise, snapshot, snapshot.source.digest))
+            self._spot.take(reading_of(snapshot.spot_paise, snapshot, snapshot.source.digest))
 
     def _quality(self, at_us: int) -> FrameQuality:
         halted = self.halted
@@ -191,7 +191,7 @@ class Assembly:
             vix=self._vix.assess(at_us, halted=halted, beside=None),
             prints=print_quality(
                 at_us,
-                trade and _reading(trade.price_paise, trade, trade.source),
+                trade and reading_of(trade.price_paise, trade, trade.source),
                 halted=halted,
                 beside=_first(future, spot),
             ),
@@ -204,7 +204,8 @@ def _stamp(snapshot: ChainSnapshot) -> int:
     return min(snapshot.as_of, snapshot.available_at)
 
 
-def _reading(value: float, seen: ChainSnapshot | Bar | Print, source: str) -> Reading:
+def reading_of(value: float, seen: ChainSnapshot | Bar | Print, source: str) -> Reading:
+    """A value of what was seen, with its stamps, from a source (a digest)."""
     return Reading(value, seen.as_of, seen.available_at, source, seen.cadence_us)
 
 

@@ -15,7 +15,7 @@ import numpy as np
 
 from trading.market.calendar import CalendarError, session_hours
 from trading.market.circuit_breakers import INDICES
-from trading.market.feeds.assembly import Assembly, Bar, Print
+from trading.market.feeds.assembly import Assembly, Bar, Print, reading_of
 from trading.market.feeds.chains import snapshots
 from trading.market.feeds.day_sources import (
     BARS,
@@ -191,13 +191,7 @@ class RecordedDay:
             assembly = self._assemblies[names[index]]
             yield _Observation(snapshot.available_at, 2, assembly.take_chain, snapshot)
             if self._index and names[index] in INDICES and snapshot.spot_paise is not None:
-                reading = Reading(
-                    snapshot.spot_paise,
-                    snapshot.as_of,
-                    snapshot.available_at,
-                    snapshot.source.digest,
-                    snapshot.cadence_us,
-                )
+                reading = reading_of(snapshot.spot_paise, snapshot, snapshot.source.digest)
                 take = partial(self._index.take, names[index])
                 yield _Observation(snapshot.available_at, 2, take, reading)
 
@@ -224,13 +218,7 @@ class RecordedDay:
                 for row in self._nearest_and_finest(bars):
                     bar = _bar(row, sources[row["source_digest"]])
                     if self._index and name == "spot" and underlying in INDICES:
-                        reading = Reading(
-                            bar.value_paise,
-                            bar.as_of,
-                            bar.available_at,
-                            bar.source.digest,
-                            bar.cadence_us,
-                        )
+                        reading = reading_of(bar.value_paise, bar, bar.source.digest)
                         follow = partial(self._index.take, underlying)
                         yield _Observation(bar.available_at, 1, follow, reading)
                     if underlying not in self._assemblies:
